@@ -1,0 +1,198 @@
+//! The seam to the network: one request out, one answer in, and how far a request came when there is none.
+//!
+//! Whether a call may be repeated hangs on that last point, so a [`TransportError`] says just that:
+//! *not sent*, *sent and unanswered*, or *answered in part*.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+
+/// Sends one request and returns its answer, without retries and without following redirects.
+///
+/// The client brings one of its own. Implement the trait to reach the service another way, or to put
+/// something between: the emulator's in-memory front is an implementation too.
+///
+/// ```
+/// use bytes::Bytes;
+/// use defender_response::{Transport, TransportError};
+/// use http::{Request, Response};
+///
+/// /// Refuses everything that would change something.
+/// struct ReadOnly<T>(T);
+///
+/// #[async_trait::async_trait]
+/// impl<T: Transport> Transport for ReadOnly<T> {
+///     async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Bytes>, TransportError> {
+///         if request.method() != http::Method::GET && request.uri().path().starts_with("/api") {
+///             return Err(TransportError::not_sent("this transport only reads"));
+///         }
+///         self.0.send(request, limit).await
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends `request` (with an absolute URI) and reads the whole answer, which may be `limit` bytes
+    /// long at most; a longer one is [`TransportError::partial`].
+    ///
+    /// # Errors
+    /// When there is no whole answer. An answer with an error status is an answer.
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, TransportError>;
+}
+
+/// Why there is no answer, and how far the request came.
+///
+/// # Troubleshooting
+/// *Not sent*: the name doesn't resolve, nothing listens, a proxy or firewall is in the way, or the
+/// TLS handshake failed (an inspecting proxy whose root certificate isn't trusted).
+/// *Unanswered* or *partial*: the connection broke or timed out after the request had left; what the
+/// service did with it isn't known.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{stage}")]
+pub struct TransportError {
+    stage: Stage,
+    #[source]
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    NotSent,
+    Unanswered,
+    Partial,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::NotSent => "the request was not sent",
+            Stage::Unanswered => "the request was sent and no answer came",
+            Stage::Partial => "the request was sent and its answer could not be read to the end",
+        })
+    }
+}
+
+impl TransportError {
+    fn new(stage: Stage, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { stage, source: Some(Arc::from(source.into())) }
+    }
+
+    /// The request certainly did not reach the service: repeating it is safe.
+    pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Stage::NotSent, source)
+    }
+
+    /// The request may have reached the service, and no answer came.
+    pub fn unanswered(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Stage::Unanswered, source)
+    }
+
+    /// An answer began and broke off, or was longer than allowed.
+    pub fn partial(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Stage::Partial, source)
+    }
+
+    /// Whether the request certainly did not reach the service.
+    #[must_use]
+    pub fn is_not_sent(&self) -> bool {
+        self.stage == Stage::NotSent
+    }
+
+    /// Whether an answer began and could not be read to the end.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.stage == Stage::Partial
+    }
+}
+
+/// The client's own transport.
+pub(crate) struct HttpTransport(reqwest::Client);
+
+/// How the client's own transport connects.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpSettings {
+    pub connect_timeout: Duration,
+    /// Leaves the proxies of the environment aside: nothing between a program and its own machine.
+    pub direct: bool,
+}
+
+impl HttpTransport {
+    pub(crate) fn new(settings: &HttpSettings) -> Result<Self, TransportError> {
+        tls_provider_is_there()?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("defender-response/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(settings.connect_timeout);
+        if settings.direct {
+            builder = builder.no_proxy();
+        }
+        builder.build().map(Self).map_err(TransportError::not_sent)
+    }
+}
+
+/// Reqwest panics when rustls has no crypto provider, so that is looked up first.
+#[cfg(all(feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
+fn tls_provider_is_there() -> Result<(), TransportError> {
+    if rustls::crypto::CryptoProvider::get_default().is_some() {
+        return Ok(());
+    }
+    Err(TransportError::not_sent(
+        "no TLS crypto provider is installed: with the feature rustls-no-provider the program calls \
+         CryptoProvider::install_default before it builds a client",
+    ))
+}
+
+#[cfg(not(all(
+    feature = "rustls-no-provider",
+    not(feature = "rustls"),
+    not(feature = "native-tls")
+)))]
+#[allow(clippy::unnecessary_wraps)]
+fn tls_provider_is_there() -> Result<(), TransportError> {
+    Ok(())
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let request = reqwest::Request::try_from(request).map_err(TransportError::not_sent)?;
+        let mut answer = self.0.execute(request).await.map_err(without_answer)?;
+
+        let mut body = BytesMut::new();
+        while let Some(chunk) =
+            answer.chunk().await.map_err(|e| TransportError::partial(e.without_url()))?
+        {
+            if body.len() + chunk.len() > limit {
+                return Err(TransportError::partial(format!("it is longer than {limit} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+
+        let mut response = Response::new(body.freeze());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+fn without_answer(error: reqwest::Error) -> TransportError {
+    let error = error.without_url();
+    if error.is_connect() || error.is_builder() {
+        TransportError::not_sent(error)
+    } else {
+        TransportError::unanswered(error)
+    }
+}

@@ -1,0 +1,284 @@
+//! The small values everything else is written in: identifiers, points in time, secrets.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+/// A text that is not what its type promises: an identifier, a time, a region's name.
+///
+/// # Troubleshooting
+/// The message names the value and the form that was expected. Most often an identifier of another
+/// kind was given: a Microsoft Entra device id (a GUID) is not a Defender machine id (40 hex digits).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is not {expected}")]
+pub struct ParseError {
+    given: String,
+    expected: &'static str,
+}
+
+impl ParseError {
+    pub(crate) fn new(given: &str, expected: &'static str) -> Self {
+        Self { given: printable(given, 80), expected }
+    }
+}
+
+/// A foreign text made fit for a message: control characters replaced, cut at `max` characters.
+pub(crate) fn printable(text: &str, max: usize) -> String {
+    let mut out: String =
+        text.chars().take(max).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(max).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, $valid:ident, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The door for answers: the text is kept as the service sent it.
+            pub(crate) fn as_sent(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseError;
+
+            fn from_str(text: &str) -> Result<Self, ParseError> {
+                let trimmed = text.trim();
+                if $valid(trimmed) {
+                    Ok(Self(trimmed.to_ascii_lowercase()))
+                } else {
+                    Err(ParseError::new(text, $expected))
+                }
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = ParseError;
+
+            fn try_from(text: &str) -> Result<Self, ParseError> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseError;
+
+            fn try_from(text: String) -> Result<Self, ParseError> {
+                text.parse()
+            }
+        }
+
+        impl From<&$name> for $name {
+            fn from(id: &$name) -> Self {
+                id.clone()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// The identifier of a machine in Microsoft Defender for Endpoint: 40 hexadecimal digits.
+    ///
+    /// It is not the Microsoft Entra device id and not the host's name. Parsing is strict; a machine
+    /// inside an answer keeps the identifier exactly as the service sent it.
+    ///
+    /// ```
+    /// # use defender_response::MachineId;
+    /// let id: MachineId = "1e5bc9d7e413ddd7902c2932e418702b84d0cc07".parse()?;
+    /// assert!("../alerts/x?".parse::<MachineId>().is_err());
+    /// # Ok::<(), defender_response::ParseError>(())
+    /// ```
+    MachineId,
+    is_machine_id,
+    "a machine id (40 hexadecimal digits, as on the device page of the Defender portal)"
+);
+
+identifier!(
+    /// The identifier of a machine action: a GUID.
+    ///
+    /// Store it, and any other process can go on watching the action with
+    /// [`Client::action`](crate::Client::action).
+    ///
+    /// ```
+    /// # use defender_response::ActionId;
+    /// let id: ActionId = "5382f7ea-7557-4ab7-9782-d50480024a4e".parse()?;
+    /// assert_eq!(id.as_str(), "5382f7ea-7557-4ab7-9782-d50480024a4e");
+    /// # Ok::<(), defender_response::ParseError>(())
+    /// ```
+    ActionId,
+    is_guid,
+    "a machine action id (a GUID such as 5382f7ea-7557-4ab7-9782-d50480024a4e)"
+);
+
+pub(crate) fn is_machine_id(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+pub(crate) fn is_guid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// A point in time, UTC, as the service writes it: `2024-10-21T11:25:48.3308187Z`.
+///
+/// Zero to nine fraction digits are read. Serialises to and from that text.
+///
+/// ```
+/// # use defender_response::Timestamp;
+/// # use std::time::Duration;
+/// let created: Timestamp = "2024-10-21T11:25:48.3308187Z".parse()?;
+/// let later: Timestamp = "2024-10-21T11:26:48.3308187Z".parse()?;
+/// assert_eq!(later.since(created), Duration::from_secs(60));
+/// # Ok::<(), defender_response::ParseError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(jiff::Timestamp);
+
+impl Timestamp {
+    /// The time that has passed since `earlier`; zero if `earlier` is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::try_from(self.0.duration_since(earlier.0)).unwrap_or_default()
+    }
+
+    /// This time moved later by `by`; the last representable time if that is beyond it.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by).unwrap_or(jiff::Timestamp::MAX))
+    }
+
+    /// This time moved earlier by `by`; the first representable time if that is before it.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(by).unwrap_or(jiff::Timestamp::MIN))
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.0.as_second()
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| ParseError::new(text, "a UTC time such as 2024-10-21T11:25:48Z"))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        jiff::Timestamp::try_from(time).map_or(Self(jiff::Timestamp::MAX), Self)
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        time.0.into()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A client secret, a token, an assertion: wiped when dropped, and never printed.
+///
+/// ```
+/// # use defender_response::Secret;
+/// let secret = Secret::new("hunter2");
+/// assert_eq!(format!("{secret:?}"), "Secret(…)");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text itself, for the one place that sends it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
