@@ -189,6 +189,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(by).unwrap_or(jiff::Timestamp::MIN))
     }
 
+    /// The time in an HTTP header: `Thu, 04 May 2023 18:25:48 GMT`.
+    pub(crate) fn from_http_date(text: &str) -> Option<Self> {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        parser.parse_timestamp(text.trim()).ok().map(Self)
+    }
+
     /// Whole seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
