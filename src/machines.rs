@@ -7,7 +7,7 @@ use crate::actions::{Comment, Submission, Submitted, decode_action, submit};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Machine, MachineAction};
-use crate::operation::{Call, Operation, Path, Safety, Spec};
+use crate::operation::{Call, Operation, Path, Safety, Spec, read_object};
 use crate::types::{MachineId, is_machine_id};
 
 impl Client {
@@ -93,6 +93,10 @@ impl Operation for GetMachine {
     fn call(&self) -> Result<Call> {
         let path = Path::new(["machines", &self.key])?;
         Ok(Call::new(&self.key, path))
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<Machine> {
+        read_object(body)
     }
 }
 

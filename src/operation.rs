@@ -237,10 +237,20 @@ pub trait Operation: Send + Sync {
     /// When the body isn't what it should be.
     fn decode(&self, body: &[u8]) -> Result<Self::Output> {
         let body = if body.is_empty() { b"null" } else { body };
-        serde_json::from_slice(body).map_err(|e| {
-            Error::new(ErrorKind::Service, "the service's answer can't be read").caused_by(e)
-        })
+        serde_json::from_slice(body).map_err(unreadable)
     }
+}
+
+/// Reads a JSON object. Serde alone would also fill a struct from a list.
+pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::new(ErrorKind::Service, "the service's answer isn't a JSON object"));
+    }
+    serde_json::from_slice(body).map_err(unreadable)
+}
+
+fn unreadable(cause: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Service, "the service's answer can't be read").caused_by(cause)
 }
 
 /// What a call would send, for a dry run ([`Client::preview`](crate::Client::preview)).

@@ -210,7 +210,10 @@ pub(crate) fn parse_base(setting: &'static str, text: &str) -> Result<Url> {
         "http" => return Err(wrong("http would send the token in the clear")),
         other => return Err(wrong(&format!("{other:?} is not https"))),
     }
-    if url.host_str().is_none_or(str::is_empty) {
+    // The URL standard reads `https:///x` and `https:x` as the host x; nobody means that.
+    let after_scheme = text.get(url.scheme().len()..).unwrap_or_default();
+    let named = after_scheme.strip_prefix("://").is_some_and(|rest| !rest.starts_with(['/', '\\']));
+    if !named || url.host_str().is_none_or(str::is_empty) {
         return Err(wrong("the host is empty"));
     }
     if url.query().is_some() || url.fragment().is_some() {

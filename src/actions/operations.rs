@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Comment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::MachineAction;
-use crate::operation::{Call, Operation, Path, Safety, Spec};
+use crate::operation::{Call, Operation, Path, Safety, Spec, read_object};
 use crate::types::ActionId;
 
 /// Reads one machine action
@@ -104,11 +104,10 @@ impl Operation for CancelMachineAction {
 
 /// A machine action that can be held on to: one without an id can't, however well it parses.
 pub(crate) fn decode_action(body: &[u8]) -> Result<MachineAction> {
-    let unreadable = |what: &str| Error::new(ErrorKind::Service, what.to_owned());
-    let action: MachineAction = serde_json::from_slice(body)
-        .map_err(|e| unreadable("the answer isn't a machine action").caused_by(e))?;
+    let action: MachineAction = read_object(body)?;
     if action.id.as_str().is_empty() {
-        return Err(unreadable("the answer is a machine action without an id"));
+        let what = "the answer is a machine action without an id";
+        return Err(Error::new(ErrorKind::Service, what));
     }
     Ok(action)
 }

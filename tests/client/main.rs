@@ -1,0 +1,13 @@
+//! What the client promises, seen from outside: over a scripted transport, over real HTTP, and in the source.
+
+mod canary;
+mod decoding;
+mod errors;
+mod golden;
+mod house;
+mod input;
+mod recorded;
+mod regions;
+mod script;
+mod waiting;
+mod wire;
