@@ -79,4 +79,8 @@ pub use machines::{
 pub use operation::{Call, Operation, Path, Preview, Quota, Safety, Spec};
 pub use region::{Endpoint, Region, Standing};
 pub use transport::{Transport, TransportError};
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use types::{ActionId, MachineId, ParseError, Secret, Timestamp};
