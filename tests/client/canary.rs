@@ -99,12 +99,11 @@ async fn a_token_request_in_a_source_of_ones_own_shows_nothing() {
         .transport(script)
         .build()
         .unwrap();
-    client
+    let _submitted = client
         .machine(MACHINE.parse::<MachineId>().unwrap())
         .isolate(IsolationType::Full, "c")
         .await
-        .unwrap()
-        .into_handle();
+        .unwrap();
     let seen = seen.lock().unwrap();
     assert!(seen.contains("login.microsoftonline.com"), "{seen}");
     shows_no_secret("TokenRequest", &seen);
