@@ -72,8 +72,7 @@ impl TestClock {
     }
 
     fn shift(&self, change: impl FnOnce(Timestamp) -> Timestamp) {
-        let mut wall =
-            self.wall_at_start.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut wall = self.wall_at_start.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *wall = change(*wall);
     }
 }
