@@ -84,3 +84,5 @@ pub use transport::{Transport, TransportError};
 struct Readme;
 
 pub use types::{ActionId, MachineId, ParseError, Secret, Timestamp};
+#[cfg(feature = "emulator")]
+pub mod emulator;

@@ -1,0 +1,7 @@
+//! The emulated service, spoken to by a client as plain as can be: requests by hand, JSON by hand,
+//! written from the service's pages and not from this crate's operations.
+
+mod actions;
+mod plain;
+mod tokens;
+mod truth;
