@@ -111,9 +111,10 @@ impl MachineHandle {
 }
 
 impl Machines {
-    /// Reads the machine of this name, full (`ws-042.corp.example`) or its first label: [`GetMachine`].
+    /// Reads the machine of this name: [`GetMachine`].
     ///
-    /// Where several entries share a name, the service picks one of them.
+    /// The name is the full one (`ws-042.corp.example`); whether the service finds a host by its first label isn't
+    /// documented. Where several entries share a name, the service picks one of them.
     ///
     /// ```no_run
     /// # async fn f(defender: defender_response::Client) -> defender_response::Result<()> {

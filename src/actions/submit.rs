@@ -27,7 +27,7 @@ pub enum Disposition {
 
 impl fmt::Display for Disposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Created => "created",
             Self::AlreadyPending => "already pending",
         })

@@ -23,7 +23,7 @@ fn chain(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut cause = error.source();
     while let Some(link) = cause {
-        text.push_str(&format!(" {link} {link:?}"));
+        text = format!("{text} {link} {link:?}");
         cause = link.source();
     }
     text

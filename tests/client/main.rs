@@ -2,7 +2,9 @@
 
 mod canary;
 mod decoding;
+mod emulated;
 mod errors;
+mod example;
 mod golden;
 mod house;
 mod input;
