@@ -8,6 +8,7 @@ mod example;
 mod golden;
 mod house;
 mod input;
+mod lists;
 mod recorded;
 mod regions;
 mod script;
