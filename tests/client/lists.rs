@@ -73,12 +73,13 @@ impl State {
         let page: Vec<_> =
             order.iter().skip(skip).take(top).map(|n| format!(r#"{{"id":"{n}"}}"#)).collect();
         let more = self.by_link && skip + top < order.len();
-        let link = match more {
-            true => format!(
+        let link = if more {
+            format!(
                 r#","@odata.nextLink":"https://api.securitycenter.microsoft.com/api/machineactions?token={}""#,
                 skip + top
-            ),
-            false => String::new(),
+            )
+        } else {
+            String::new()
         };
         match self.changes.pop() {
             Some(Change::Add(count)) => {
@@ -86,7 +87,7 @@ impl State {
                 self.next += count;
             }
             Some(Change::RemoveFirst(count)) => {
-                drop(self.items.drain(..count.min(self.items.len())))
+                drop(self.items.drain(..count.min(self.items.len())));
             }
             Some(Change::RemoveEvery(nth)) => {
                 let mut at = 0;
