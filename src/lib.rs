@@ -1,9 +1,88 @@
-//! x
+//! Response actions on Microsoft Defender for Endpoint: isolate, release, scan and restrict machines, and
+//! watch and cancel what was submitted.
+//!
+//! ```no_run
+//! use defender_response::{Client, ClientSecret, IsolationType, Region, ScanType};
+//! use std::time::Duration;
+//!
+//! # #[tokio::main] async fn main() -> defender_response::Result<()> {
+//! # let (tenant, app, secret) = ("", "", "");
+//! let defender = Client::builder(ClientSecret::new(tenant, app, secret)).region(Region::Europe).build()?;
+//!
+//! let machine = defender.machines().by_name("ws-042.corp.example").await?;
+//! let host = defender.machine(&machine.id);
+//!
+//! let action = host.isolate(IsolationType::Full, "INC-4711: beaconing").await?;
+//! println!("{}: {}", action.disposition(), action.id());            // submitted, not done
+//! action.wait().within(Duration::from_secs(600)).await?;            // Ok only on Succeeded
+//!
+//! host.scan(ScanType::Quick, "INC-4711").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! * [`Client`] is set up for one tenant: a credential, a [`Region`], and nothing else that is required.
+//! * [`MachineHandle`] has the verbs. Each *submits* an action and gives a [`Submitted`], which says how it came
+//!   about and has no accessor that says "done".
+//! * [`ActionHandle`] reads, waits and cancels; its id resumes a wait in another process.
+//! * [`Error`] says what happened, to what, and what to do. When the answer to a submission was lost it is
+//!   [`is_outcome_unknown`](Error::is_outcome_unknown), and nothing has been sent twice.
+//! * Every call is an [`Operation`]: [`Client::preview`] shows it, [`Client::send`] sends it raw, and [`catalog`] lists
+//!   them all.
+//!
+//! A future that is dropped while a submission is under way can't tell what became of it. Run a verb in
+//! `tokio::spawn` where the caller may be cancelled.
+//!
+//! # Features
+//! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `emulator` for the emulated service.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::future_not_send,
+    clippy::large_futures
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod actions;
+mod auth;
+pub mod catalog;
+mod client;
 mod clock;
+mod error;
+mod machines;
+pub mod model;
+mod operation;
+mod region;
+mod send;
 mod transport;
 mod types;
+
+pub use actions::{
+    ActionHandle, CancelMachineAction, Comment, Disposition, GetMachineAction, Submitted, Wait,
+};
+pub use auth::{ClientSecret, Token, TokenError, TokenRequest, TokenSource};
+pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
+pub use error::{Error, ErrorKind, Result};
+pub use machines::{
+    GetMachine, Isolate, IsolationType, MachineHandle, Machines, RestrictCodeExecution,
+    RunAntiVirusScan, ScanType, Unisolate, UnrestrictCodeExecution,
+};
+pub use operation::{Call, Operation, Path, Preview, Quota, Safety, Spec};
+pub use region::{Endpoint, Region, Standing};
 pub use transport::{Transport, TransportError};
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use types::{ActionId, MachineId, ParseError, Secret, Timestamp};
 #[cfg(feature = "emulator")]
 pub mod emulator;

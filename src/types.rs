@@ -91,7 +91,7 @@ macro_rules! identifier {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.pad(&self.0)
             }
         }
 
@@ -187,6 +187,12 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(by).unwrap_or(jiff::Timestamp::MIN))
+    }
+
+    /// The time in an HTTP header: `Thu, 04 May 2023 18:25:48 GMT`.
+    pub(crate) fn from_http_date(text: &str) -> Option<Self> {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        parser.parse_timestamp(text.trim()).ok().map(Self)
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z.

@@ -1,0 +1,230 @@
+//! An incident, played through: a host is found, isolated and scanned, and the evidence is shown.
+//!
+//! Without any `DEFENDER_*` variable it runs on the emulator inside this program. With a tenant it needs
+//! `--live --host NAME --confirm NAME`. Exit status: 0 if each step is done by the service's records, 1 if
+//! one isn't, 2 for wrong usage.
+
+use std::error::Error as _;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use defender_response::emulator::{Emulator, Listening};
+use defender_response::model::{Machine, MachineAction};
+use defender_response::{Client, ClientSecret, Error, IsolationType, ScanType, Submitted};
+
+const USAGE: &str = "\
+usage: respond [--host NAME] [--release] [--live --confirm NAME]
+
+  --host NAME      the host to contain (on the emulator ws-042.corp.example)
+  --release        release it at the end
+  --live           act on a real tenant, set up by DEFENDER_TENANT_ID, DEFENDER_CLIENT_ID,
+                   DEFENDER_CLIENT_SECRET (or _FILE) and DEFENDER_REGION
+  --confirm NAME   with --live: the host's name once more";
+
+const INCIDENT: &str = "INC-4711: beaconing to a known command-and-control host";
+
+#[derive(Default)]
+struct Options {
+    host: Option<String>,
+    release: bool,
+    live: bool,
+    confirm: Option<String>,
+}
+
+/// Where the incident is played, and what keeps it running.
+struct Stage {
+    client: Client,
+    host: String,
+    pace: Duration,
+    patience: Duration,
+    _emulator: Option<Listening>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = match options(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(problem) => return usage(&problem),
+    };
+    let stage = match stage(&options).await {
+        Ok(stage) => stage,
+        Err(problem) => return usage(&problem),
+    };
+    match respond(&stage, options.release).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn respond(stage: &Stage, release: bool) -> Result<(), Error> {
+    println!("\n1  find {}", stage.host);
+    let machine = stage.client.machines().by_name(&stage.host).await?;
+    show_machine(&machine);
+    let host = stage.client.machine(&machine.id);
+    let mut evidence = Vec::new();
+
+    println!("\n2  isolate it, fully");
+    let action = host.isolate(IsolationType::Full, INCIDENT).await?;
+    evidence.push(done(stage, action).await?);
+
+    println!("\n3  scan it");
+    let action = host.scan(ScanType::Quick, INCIDENT).await?;
+    evidence.push(done(stage, action).await?);
+
+    if release {
+        println!("\n4  release it");
+        let action = host.unisolate("INC-4711: host cleaned").await?;
+        evidence.push(done(stage, action).await?);
+    }
+
+    println!("\nEvidence, by the service's records");
+    evidence.iter().for_each(show_evidence);
+    let outcome = if release { "released" } else { "contained: its isolation succeeded" };
+    println!("\n{} is {outcome}, by the service's records.", stage.host);
+    Ok(())
+}
+
+/// Waits for the end of a submitted action, telling each change.
+async fn done(stage: &Stage, submitted: Submitted) -> Result<MachineAction, Error> {
+    println!("   {} as {}", submitted.disposition(), submitted.id());
+    let began = Instant::now();
+    let mut shown = String::new();
+    let tell = move |action: &MachineAction| {
+        let status = action.status.to_string();
+        if status != shown {
+            println!("   {:>5.1} s  {status}", began.elapsed().as_secs_f32());
+            shown = status;
+        }
+    };
+    submitted.wait().every(stage.pace).on_update(tell).within(stage.patience).await
+}
+
+fn show_machine(machine: &Machine) {
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    println!("   {}  {}", machine.id, or_unknown(&machine.computer_dns_name));
+    println!(
+        "   {}, {}, {}, device value {}",
+        or_unknown(&machine.os_platform),
+        machine.onboarding_status,
+        machine.health_status,
+        or_unknown(&machine.device_value),
+    );
+    let seen = machine.last_seen.map_or("never".to_owned(), |time| time.to_string());
+    println!("   last full report {seen}");
+}
+
+fn show_evidence(action: &MachineAction) {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+    let time = |time: Option<defender_response::Timestamp>| {
+        time.map_or("–".to_owned(), |t| t.to_string())
+    };
+    println!(
+        "   {:<17} {:<10} {} by {}",
+        action.action_type,
+        action.status,
+        text(&action.scope),
+        text(&action.requestor)
+    );
+    println!(
+        "      {} → {}",
+        time(action.creation_date_time_utc),
+        time(action.last_update_date_time_utc)
+    );
+    println!("      {}", text(&action.requestor_comment));
+}
+
+fn report(error: &Error) {
+    eprintln!("\nNot done. {error}");
+    let mut cause = error.source();
+    while let Some(link) = cause {
+        eprintln!("   because {link}");
+        cause = link.source();
+    }
+    if let Some(reference) = error.reference() {
+        eprintln!("   its comment begins with [{reference}]");
+    }
+}
+
+/// The emulator where nothing is set up; otherwise the tenant of the environment, if it is meant.
+async fn stage(options: &Options) -> Result<Stage, String> {
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let is_set_up = variables.filter(|name| name.starts_with("DEFENDER_")).count() > 0;
+    if !is_set_up {
+        return on_the_emulator(options)
+            .await
+            .map_err(|e| format!("the emulator can't start: {e}"));
+    }
+
+    let tenant = std::env::var("DEFENDER_TENANT_ID")
+        .map_err(|_| "some DEFENDER_* variable is set, but DEFENDER_TENANT_ID isn't".to_owned())?;
+    let application = std::env::var("DEFENDER_CLIENT_ID").unwrap_or_default();
+    let client = Client::from_env().map_err(|e| match e.source() {
+        Some(cause) => format!("{e}: {cause}"),
+        None => e.to_string(),
+    })?;
+    println!("tenant {tenant}, application {application}, API {}", client.base_url());
+
+    let host = options.host.clone().ok_or("name the host with --host")?;
+    let is_local = client.base_url().scheme() == "http";
+    let is_meant = options.live && options.confirm.as_deref() == Some(&*host);
+    if !is_local && !is_meant {
+        return Err(format!("this would isolate {host} for real: say --live --confirm {host}"));
+    }
+    let (pace, patience) = if is_local { (200, 60) } else { (5_000, 1_800) };
+    Ok(Stage {
+        client,
+        host,
+        pace: Duration::from_millis(pace),
+        patience: Duration::from_secs(patience),
+        _emulator: None,
+    })
+}
+
+async fn on_the_emulator(options: &Options) -> Result<Stage, Box<dyn std::error::Error>> {
+    let emulator = Emulator::new();
+    let listening = emulator.listen("127.0.0.1:0".parse()?).await?;
+    println!(
+        "On the emulator inside this program, since no DEFENDER_* is set: no tenant is touched."
+    );
+    let credential =
+        ClientSecret::new(emulator.tenant_id(), emulator.client_id(), emulator.client_secret());
+    let client = Client::builder(credential)
+        .base_url(listening.base_url())
+        .authority(listening.authority())
+        .audience(emulator.audience())
+        .build()?;
+    Ok(Stage {
+        client,
+        host: options.host.clone().unwrap_or_else(|| "ws-042.corp.example".to_owned()),
+        pace: Duration::from_millis(200),
+        patience: Duration::from_secs(60),
+        _emulator: Some(listening),
+    })
+}
+
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a name"));
+        match argument.as_str() {
+            "--host" => options.host = Some(value()?),
+            "--confirm" => options.confirm = Some(value()?),
+            "--release" => options.release = true,
+            "--live" => options.live = true,
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
+            other => return Err(format!("{other:?} is no option")),
+        }
+    }
+    Ok(options)
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("respond: {problem}\n\n{USAGE}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,128 @@
+//! The comment every action needs, and the reference that makes it recognisable.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::error::{Error, Result};
+
+/// The longest comment that is sent, in characters, without its reference. The service's own limit isn't
+/// documented.
+const LONGEST: usize = 1000;
+
+/// Why an action is taken: what auditors read next to it in the portal.
+///
+/// It is checked when the operation is sent: it may not be blank or longer than 1,000 characters, and is
+/// refused and not cut.
+///
+/// ```
+/// # use defender_response::Comment;
+/// let comment = Comment::from("INC-4711: beaconing to a known host");
+/// assert_eq!(comment.text(), "INC-4711: beaconing to a known host");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    reference: Option<String>,
+    text: String,
+}
+
+impl Comment {
+    /// The comment without its reference.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Puts a fresh reference before the text, and tells it.
+    pub(crate) fn refer(&mut self) -> &str {
+        self.reference.insert(fresh_reference())
+    }
+
+    /// What is sent: `[dr-k3f9m2x7qa] INC-4711`, or the text alone.
+    pub(crate) fn render(&self) -> Result<String> {
+        let length = self.text.chars().count();
+        if self.text.trim().is_empty() {
+            return Err(Error::input("the comment is blank: say why, since auditors read it"));
+        }
+        if length > LONGEST {
+            return Err(Error::input(format!(
+                "the comment has {length} characters; at most {LONGEST} are sent, and none is cut"
+            )));
+        }
+        if let Some(control) =
+            self.text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        {
+            return Err(Error::input(format!(
+                "the comment holds the control character {control:?}"
+            )));
+        }
+        Ok(match &self.reference {
+            Some(reference) => format!("[{reference}] {}", self.text),
+            None => self.text.clone(),
+        })
+    }
+}
+
+impl From<&str> for Comment {
+    fn from(text: &str) -> Self {
+        Self { reference: None, text: text.to_owned() }
+    }
+}
+
+impl From<String> for Comment {
+    fn from(text: String) -> Self {
+        Self { reference: None, text }
+    }
+}
+
+impl From<&String> for Comment {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl fmt::Display for Comment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// `dr-` and ten letters or digits: 50 random bits, from the keys that the standard library draws from the
+/// operating system for its hash maps.
+fn fresh_reference() -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bits = RandomState::new().hash_one(std::time::SystemTime::now());
+    let mut reference = String::from("dr-");
+    for _ in 0..10 {
+        reference.extend(ALPHABET.get((bits % 32) as usize).map(|&b| char::from(b)));
+        bits /= 32;
+    }
+    reference
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_comment_is_refused_and_not_cut() {
+        for text in ["", " \n\t", &"é".repeat(1001), "null\0byte"] {
+            assert!(Comment::from(text).render().is_err(), "{text:?}");
+        }
+        let longest = "é".repeat(1000);
+        assert_eq!(Comment::from(&longest).render().unwrap(), longest);
+    }
+
+    #[test]
+    fn references_look_as_documented_and_differ() {
+        let mut seen = HashSet::new();
+        for _ in 0..10_000 {
+            let mut comment = Comment::from("INC-4711");
+            let reference = comment.refer().to_owned();
+            assert!(reference.len() == 13 && reference.starts_with("dr-"), "{reference}");
+            assert_eq!(comment.render().unwrap(), format!("[{reference}] INC-4711"));
+            assert!(seen.insert(reference));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Microsoft Entra's token endpoint: the form that goes out, the answer that comes back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, header};
+use serde::Deserialize;
+use url::{Url, form_urlencoded};
+
+use super::source::{Token, TokenError, TokenRequest};
+use crate::types::{Secret, printable};
+
+/// A token is a few kilobytes; roles and groups make it grow, not beyond this.
+const LIMIT: usize = 256 * 1024;
+
+/// Client credentials, v2: `POST {authority}/{tenant}/oauth2/v2.0/token`.
+pub(super) async fn fetch(
+    ask: &TokenRequest<'_>,
+    tenant: &str,
+    application: &str,
+    secret: &Secret,
+) -> Result<Token, TokenError> {
+    let url = endpoint(ask.authority(), tenant)?;
+    let scope = format!("{}/.default", ask.audience().trim_end_matches('/'));
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", "client_credentials")
+        .append_pair("client_id", application)
+        .append_pair("client_secret", secret.expose())
+        .append_pair("scope", &scope)
+        .finish();
+
+    let request = Request::post(url.as_str())
+        .header(header::ACCEPT, HeaderValue::from_static("application/json"))
+        .header(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
+        .body(Bytes::from(form))
+        .map_err(|e| TokenError::permanent("the token request can't be built").caused_by(e))?;
+    let answer = ask.transport().send(request, LIMIT).await.map_err(|e| {
+        let host = ask.authority().host_str().unwrap_or_default();
+        TokenError::transient(format!("the sign-in host {host} gave no token")).caused_by(e)
+    })?;
+
+    let status = answer.status().as_u16();
+    if answer.status().is_success() {
+        read_token(answer.body())
+    } else {
+        Err(read_error(status, answer.body(), secret))
+    }
+}
+
+/// Names that can't be a tenant's, so that a typing error isn't sent to Entra as a path.
+pub(super) fn is_domain(text: &str) -> bool {
+    text.len() <= 253
+        && text.contains('.')
+        && text.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        })
+}
+
+fn endpoint(authority: &Url, tenant: &str) -> Result<Url, TokenError> {
+    let mut url = authority.clone();
+    url.path_segments_mut()
+        .map_err(|()| TokenError::permanent("the authority can't be a base URL"))?
+        .clear()
+        .extend([tenant, "oauth2", "v2.0", "token"]);
+    Ok(url)
+}
+
+/// `expires_in` is a number in v2 and a text in v1.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(u64),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    expires_in: Seconds,
+}
+
+fn read_token(body: &[u8]) -> Result<Token, TokenError> {
+    let unreadable = |why: &str| {
+        TokenError::transient(format!("the sign-in host's answer holds no usable token: {why}"))
+    };
+    // The cause isn't attached: a JSON error can quote the text around it, which may be the token.
+    let answer: TokenAnswer = serde_json::from_slice(body)
+        .map_err(|_| unreadable("it isn't the JSON of a token (a proxy's page?)"))?;
+    let token = Secret::new(answer.access_token);
+    let seconds = match answer.expires_in {
+        Seconds::Number(n) => Some(n),
+        Seconds::Text(text) => text.trim().parse().ok(),
+    };
+    let seconds = seconds
+        .filter(|s| (1..=MAX_LIFETIME).contains(s))
+        .ok_or_else(|| unreadable("its lifetime isn't a number of seconds between 1 and a week"))?;
+    if token.expose().is_empty() || !token.expose().bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(unreadable("the token is empty or holds blanks or control characters"));
+    }
+    Ok(Token::new(token, Duration::from_secs(seconds)))
+}
+
+const MAX_LIFETIME: u64 = 7 * 24 * 3600;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorAnswer {
+    error: String,
+    error_description: String,
+    error_codes: Vec<u32>,
+    correlation_id: Option<String>,
+    trace_id: Option<String>,
+}
+
+fn read_error(status: u16, body: &[u8], secret: &Secret) -> TokenError {
+    let Ok(answer) = serde_json::from_slice::<ErrorAnswer>(body) else {
+        return TokenError::transient(format!(
+            "the sign-in host answered {status} with something that isn't an Entra error (a proxy's page?)"
+        ));
+    };
+    // The description goes on with trace, correlation and time on lines of their own.
+    let first_line = answer.error_description.lines().next().unwrap_or_default();
+    let first_line = first_line.replace(secret.expose(), "…");
+    let mut message = format!("Entra answered {status} {}", printable(&answer.error, 60));
+    if !first_line.is_empty() {
+        message.push_str(": ");
+        message.push_str(&printable(&first_line, 400));
+    }
+    for (name, id) in [("trace", &answer.trace_id), ("correlation", &answer.correlation_id)] {
+        if let Some(id) = id {
+            message.extend(["; ", name, " id ", &printable(id, 60)]);
+        }
+    }
+    let permanent = status < 500 && status != 429 && answer.error != "temporarily_unavailable";
+    let error =
+        if permanent { TokenError::permanent(message) } else { TokenError::transient(message) };
+    error.of_entra(answer.error_codes, answer.correlation_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_of_the_token_answer_are_read() {
+        for body in [
+            r#"{"token_type":"Bearer","expires_in":3599,"ext_expires_in":3599,"access_token":"abc"}"#,
+            r#"{"token_type":"Bearer","expires_in":"3599","ext_expires_in":"3599","access_token":"abc"}"#,
+        ] {
+            let token = read_token(body.as_bytes()).unwrap();
+            assert_eq!(token.secret().expose(), "abc");
+            assert_eq!(token.lifetime(), Duration::from_secs(3599));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_usable_token_is_an_error() {
+        for body in [
+            "",
+            "<html>sign in to the proxy</html>",
+            r#"{"expires_in":3599}"#,
+            r#"{"access_token":"","expires_in":3599}"#,
+            r#"{"access_token":"a b","expires_in":3599}"#,
+            r#"{"access_token":"abc","expires_in":0}"#,
+            r#"{"access_token":"abc","expires_in":-1}"#,
+            r#"{"access_token":"abc","expires_in":1000000000000}"#,
+            r#"{"access_token":"abc","expires_in":"soon"}"#,
+        ] {
+            assert!(read_token(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_entra_error_keeps_code_and_correlation_and_loses_the_secret() {
+        let body = br#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret s3cret provided.\r\nTrace ID: x","error_codes":[7000215],"trace_id":"t-1","correlation_id":"c-1"}"#;
+        let error = read_error(401, body, &Secret::new("s3cret"));
+        assert!(error.is_permanent());
+        assert_eq!(error.codes(), [7_000_215]);
+        assert_eq!(error.correlation_id(), Some("c-1"));
+        let message = error.to_string();
+        assert!(message.contains("AADSTS7000215") && message.contains("c-1"), "{message}");
+        assert!(!message.contains("s3cret"), "{message}");
+    }
+}

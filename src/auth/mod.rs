@@ -1,0 +1,10 @@
+//! Signing in: where tokens come from, and where they are kept.
+
+mod cache;
+mod client_secret;
+mod entra;
+mod source;
+
+pub(crate) use cache::{Bearer, TokenCache};
+pub use client_secret::ClientSecret;
+pub use source::{Token, TokenError, TokenRequest, TokenSource};

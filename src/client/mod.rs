@@ -1,0 +1,274 @@
+//! The client: how it is set up, and the raw call. The response verbs stand in `machines` and `actions`.
+
+mod environment;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::auth::{TokenCache, TokenSource};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, Result};
+use crate::operation::{Operation, Preview};
+use crate::region::{Region, is_loopback, parse_base};
+use crate::send::Sender;
+use crate::transport::{HttpSettings, HttpTransport, Transport};
+
+/// Connecting takes less than an attempt may, so that a slow connect counts as *not sent*.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
+///
+/// ```no_run
+/// use defender_response::{Client, ClientSecret, IsolationType, MachineId, Region};
+/// use std::time::Duration;
+///
+/// # async fn contain(id: MachineId) -> defender_response::Result<()> {
+/// let defender = Client::builder(ClientSecret::new(
+///     "4f3c2d1e-0000-4000-8000-1a2b3c4d5e6f",
+///     "8b2c1d4e-0000-4000-8000-9f8e7d6c5b4a",
+///     std::env::var("DEFENDER_CLIENT_SECRET").unwrap_or_default(),
+/// ))
+/// .region(Region::Europe)
+/// .build()?;
+///
+/// let action = defender.machine(id).isolate(IsolationType::Full, "INC-4711: beaconing").await?;
+/// let done = action.wait().within(Duration::from_secs(600)).await?;
+/// println!("{} by the service's records", done.status);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    sender: Sender,
+    authority: Url,
+    audience: String,
+    references: bool,
+}
+
+impl Client {
+    /// Begins a client that signs in with `credential`.
+    pub fn builder(credential: impl TokenSource + 'static) -> ClientBuilder {
+        ClientBuilder {
+            credential: Arc::new(credential),
+            region: Region::default(),
+            base_url: None,
+            authority: None,
+            audience: None,
+            transport: None,
+            clock: Arc::new(SystemClock),
+            references: true,
+        }
+    }
+
+    /// A client set up by the environment.
+    ///
+    /// | variable | |
+    /// |---|---|
+    /// | `DEFENDER_TENANT_ID` | the tenant, by id or domain |
+    /// | `DEFENDER_CLIENT_ID` | the application (client) id |
+    /// | `DEFENDER_CLIENT_SECRET`, or `DEFENDER_CLIENT_SECRET_FILE` | the secret's value, or a file that holds it |
+    /// | `DEFENDER_REGION` | a [`Region`] by name; the global one if unset |
+    /// | `DEFENDER_BASE_URL`, `DEFENDER_AUTHORITY`, `DEFENDER_AUDIENCE` | each replaces the region's |
+    ///
+    /// Where none of the first three rows is set, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and
+    /// `AZURE_CLIENT_SECRET` are read in their place, and `AZURE_AUTHORITY_HOST` for the authority. The two
+    /// sets are never mixed. An empty variable counts as unset.
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration), naming what was looked for.
+    pub fn from_env() -> Result<Self> {
+        environment::builder(&environment::Process)?.build()
+    }
+
+    /// Sends one operation as it is, and reads its answer: no look-up before, no reference added to its
+    /// comment, no reconciling after. The verbs of [`MachineHandle`](crate::MachineHandle) are the safe ones.
+    ///
+    /// ```no_run
+    /// # use defender_response::{Client, GetMachine, MachineId};
+    /// # async fn f(defender: Client, id: MachineId) -> defender_response::Result<()> {
+    /// let machine = defender.send(&GetMachine::by_id(&id)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Every kind that [`ErrorKind`](crate::ErrorKind) lists but those about how an action ended.
+    pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
+        self.0.sender.send(operation).await
+    }
+
+    /// What [`send`](Self::send) would put on the wire. Nothing is sent, and no token is needed.
+    ///
+    /// ```
+    /// # use defender_response::{Client, ClientSecret, Isolate, IsolationType};
+    /// # let id = "4f3c2d1e-0000-4000-8000-1a2b3c4d5e6f";
+    /// # let defender = Client::builder(ClientSecret::new(id, id, "secret")).build()?;
+    /// let machine = "1e5bc9d7e413ddd7902c2932e418702b84d0cc07".parse()?;
+    /// let preview = defender.preview(&Isolate::new(machine, IsolationType::Full, "INC-4711"))?;
+    /// assert_eq!(preview.body.as_deref(), Some(r#"{"Comment":"INC-4711","IsolationType":"Full"}"#));
+    /// assert_eq!(preview.roles, ["Machine.Isolate"]);
+    /// # Ok::<(), defender_response::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the operation's arguments can't be right.
+    pub fn preview<O: Operation>(&self, operation: &O) -> Result<Preview> {
+        let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+        Ok(Preview {
+            operation: O::SPEC.name,
+            method: O::SPEC.method.clone(),
+            url: call.url(&self.0.sender.base)?,
+            body: call.body().map(|body| String::from_utf8_lossy(body).into_owned()),
+            roles: O::SPEC.roles,
+            safety: operation.safety(),
+        })
+    }
+
+    /// The API's base, such as `https://api.securitycenter.microsoft.com/`.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        &self.0.sender.base
+    }
+
+    /// The clock the client goes by.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.sender.clock
+    }
+
+    /// Whether submitted comments begin with a reference.
+    pub(crate) fn writes_references(&self) -> bool {
+        self.0.references
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base", &self.base_url().as_str())
+            .field("authority", &self.0.authority.as_str())
+            .field("audience", &self.0.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets a [`Client`] up. Everything but the credential has a default.
+#[must_use]
+pub struct ClientBuilder {
+    credential: Arc<dyn TokenSource>,
+    region: Region,
+    base_url: Option<String>,
+    authority: Option<String>,
+    audience: Option<String>,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Arc<dyn Clock>,
+    references: bool,
+}
+
+impl ClientBuilder {
+    /// The region or cloud, which gives base, authority and audience. Global if not set.
+    pub fn region(mut self, region: Region) -> Self {
+        self.region = region;
+        self
+    }
+
+    /// Another API host than the region's, as it is pasted: `/`, `/api` and `/api/` at its end are
+    /// understood. https only, except to this machine itself. Authority and audience stay the region's.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Another sign-in host than the region's.
+    pub fn authority(mut self, url: impl Into<String>) -> Self {
+        self.authority = Some(url.into());
+        self
+    }
+
+    /// Another token audience than the region's, with or without `/.default`.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// Another way to the network, such as the emulator's in-memory front.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Leaves comments as they are given.
+    ///
+    /// A comment otherwise begins with a short random reference, `[dr-k3f9m2x7qa] `, by which a submitted
+    /// action can be told from somebody else's. Without it that can only be guessed from the text.
+    pub fn without_references(mut self) -> Self {
+        self.references = false;
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration): a base URL or authority that isn't one, an empty audience, a
+    /// credential that can't work, no TLS for https. Nothing is sent yet.
+    pub fn build(self) -> Result<Client> {
+        let endpoint = self.region.endpoint();
+        let base = parse_base("base URL", self.base_url.as_deref().unwrap_or(endpoint.base))?;
+        let authority =
+            parse_base("authority", self.authority.as_deref().unwrap_or(endpoint.authority))?;
+        let audience = self.audience.as_deref().unwrap_or(endpoint.audience).trim();
+        let audience = audience.strip_suffix("/.default").unwrap_or(audience).to_owned();
+        if audience.is_empty() {
+            return Err(Error::configuration("the audience is empty"));
+        }
+        self.credential
+            .check()
+            .map_err(|e| Error::configuration("the credential can't work").caused_by(e))?;
+
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => own_transport(&base, &authority)?,
+        };
+        let tokens = TokenCache::new(
+            self.credential,
+            authority.clone(),
+            audience.clone(),
+            Arc::clone(&transport),
+            Arc::clone(&self.clock),
+        );
+        let sender = Sender { base, transport, tokens, clock: self.clock };
+        Ok(Client(Arc::new(Shared { sender, authority, audience, references: self.references })))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("region", &self.region)
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+fn own_transport(base: &Url, authority: &Url) -> Result<Arc<dyn Transport>> {
+    let has_tls =
+        cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"));
+    let needs_tls = [base, authority].iter().any(|url| url.scheme() == "https");
+    if needs_tls && !has_tls {
+        return Err(Error::configuration(
+            "https needs one of the features rustls, rustls-no-provider and native-tls",
+        ));
+    }
+    let direct = is_loopback(base) && is_loopback(authority);
+    let transport = HttpTransport::new(&HttpSettings { connect_timeout: CONNECT, direct })
+        .map_err(|e| Error::configuration("the HTTP client can't be built").caused_by(e))?;
+    Ok(Arc::new(transport))
+}

@@ -1,0 +1,272 @@
+//! A call of the API as data: what is fixed about it ([`Spec`]), one request of it ([`Call`]), and the
+//! trait that makes both out of a typed value ([`Operation`]).
+
+use bytes::Bytes;
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Whether a call may be repeated when its answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Safety {
+    /// It changes nothing.
+    Read,
+    /// Repeating it leaves the same state.
+    Idempotent,
+    /// Repeating it may do it twice, so it isn't repeated unless the first try certainly wasn't sent.
+    Once,
+}
+
+/// The service's limits on one operation, per application and tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Quota {
+    /// Calls in a minute.
+    pub per_minute: u32,
+    /// Calls in an hour, where the documentation gives a figure.
+    pub per_hour: Option<u32>,
+}
+
+impl Quota {
+    /// What most operations have: 100 calls a minute, 1,500 an hour.
+    pub const COMMON: Self = Self { per_minute: 100, per_hour: Some(1500) };
+}
+
+/// What is fixed about an operation: its name, wire call, roles, quota and safety.
+///
+/// ```
+/// use defender_response::{Isolate, Operation, Safety};
+///
+/// assert_eq!(Isolate::SPEC.name, "isolate");
+/// assert_eq!(Isolate::SPEC.roles, ["Machine.Isolate"]);
+/// assert_eq!(Isolate::SPEC.safety, Safety::Once);
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Spec {
+    /// The operation's name, the same in errors, traces, the emulator's journal and the documentation.
+    pub name: &'static str,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below `/api`, with `{}` for what varies. Calls of one method and route share a quota.
+    pub route: &'static str,
+    /// The application roles, of which any one allows the call.
+    pub roles: &'static [&'static str],
+    /// The service's limits.
+    pub quota: Quota,
+    /// Whether it may be repeated when its answer was lost.
+    pub safety: Safety,
+    /// The longest answer that is read, in bytes.
+    pub answer_limit: usize,
+}
+
+impl Spec {
+    /// A read with the common quota and an answer of at most 1 MiB; the setters change that.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        method: Method,
+        route: &'static str,
+        roles: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            method,
+            route,
+            roles,
+            quota: Quota::COMMON,
+            safety: Safety::Read,
+            answer_limit: 1024 * 1024,
+        }
+    }
+
+    /// Sets whether the call may be repeated.
+    #[must_use]
+    pub const fn safety(mut self, safety: Safety) -> Self {
+        self.safety = safety;
+        self
+    }
+
+    /// Sets the service's limits.
+    #[must_use]
+    pub const fn quota(mut self, per_minute: u32, per_hour: Option<u32>) -> Self {
+        self.quota = Quota { per_minute, per_hour };
+        self
+    }
+}
+
+/// A path below `/api`, segment by segment, so that no value can leave its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// A path of these segments. Each is percent-encoded when it is sent.
+    ///
+    /// # Errors
+    /// An empty segment, `.` and `..` are refused: they would make it another path.
+    pub fn new<'a>(segments: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let segments: Vec<String> = segments.into_iter().map(str::to_owned).collect();
+        match segments.iter().find(|s| matches!(s.as_str(), "" | "." | "..")) {
+            Some(bad) => Err(Error::input(format!(
+                "{bad:?} can't be part of a path: an identifier is missing"
+            ))),
+            None => Ok(Self(segments)),
+        }
+    }
+}
+
+/// One request of an operation, ready to be sent: where to, and with what.
+#[derive(Clone, Debug)]
+pub struct Call {
+    target: String,
+    path: Path,
+    query: Vec<(String, String)>,
+    body: Option<Bytes>,
+}
+
+impl Call {
+    /// A request about `target`, which is what errors and traces call it.
+    pub fn new(target: impl Into<String>, path: Path) -> Self {
+        Self { target: target.into(), path, query: Vec::new(), body: None }
+    }
+
+    /// Adds a JSON body.
+    ///
+    /// # Errors
+    /// When the value can't be written as JSON.
+    pub fn json(mut self, body: &impl Serialize) -> Result<Self> {
+        let text = serde_json::to_vec(body)
+            .map_err(|e| Error::input("the body can't be written as JSON").caused_by(e))?;
+        self.body = Some(text.into());
+        Ok(self)
+    }
+
+    /// Adds a query parameter. The value is percent-encoded when it is sent, the name isn't.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.query.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// What the request is about.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The JSON body, as it is sent.
+    #[must_use]
+    pub fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// The absolute URL at the API whose base is given.
+    pub(crate) fn url(&self, base: &Url) -> Result<Url> {
+        let mut url = base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Error::configuration("the base URL can't have a path"))?
+            .clear()
+            .push("api")
+            .extend(&self.path.0);
+        if !self.query.is_empty() {
+            let pairs = self.query.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
+            url.set_query(Some(&pairs.collect::<Vec<_>>().join("&")));
+        }
+        Ok(url)
+    }
+}
+
+/// Percent-encoding with `%20` for a blank: OData doesn't read `+` as one.
+fn encoded(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// An operation of the API, as a typed value.
+///
+/// [`Client::send`](crate::Client::send) sends one raw; [`Client::preview`](crate::Client::preview) shows
+/// what would be sent. The methods on machines and actions are built on the crate's own operations.
+///
+/// ```
+/// use defender_response::model::Machine;
+/// use defender_response::{Call, MachineId, Operation, Path, Result, Safety, Spec};
+///
+/// struct SetDeviceValue { machine: MachineId, high: bool }
+///
+/// impl Operation for SetDeviceValue {
+///     type Output = Machine;
+///     const SPEC: &'static Spec = &Spec::new(
+///         "set_device_value",
+///         http::Method::POST,
+///         "/machines/{}/setDeviceValue",
+///         &["Machine.ReadWrite.All"],
+///     )
+///     .safety(Safety::Idempotent);
+///
+///     fn call(&self) -> Result<Call> {
+///         let path = Path::new(["machines", self.machine.as_str(), "setDeviceValue"])?;
+///         let value = if self.high { "High" } else { "Normal" };
+///         Call::new(self.machine.as_str(), path).json(&serde_json::json!({ "DeviceValue": value }))
+///     }
+/// }
+/// ```
+pub trait Operation: Send + Sync {
+    /// What the answer is read into. `()` is for answers without a body.
+    type Output: DeserializeOwned + Send + 'static;
+
+    /// What is fixed about the operation.
+    const SPEC: &'static Spec;
+
+    /// The request, after its arguments have been checked.
+    ///
+    /// # Errors
+    /// When an argument can't be right; nothing is sent then.
+    fn call(&self) -> Result<Call>;
+
+    /// Whether this very call may be repeated.
+    fn safety(&self) -> Safety {
+        Self::SPEC.safety
+    }
+
+    /// Reads the body of a successful answer: JSON, or nothing.
+    ///
+    /// # Errors
+    /// When the body isn't what it should be.
+    fn decode(&self, body: &[u8]) -> Result<Self::Output> {
+        let body = if body.is_empty() { b"null" } else { body };
+        serde_json::from_slice(body).map_err(unreadable)
+    }
+}
+
+/// Reads a JSON object. Serde alone would also fill a struct from a list.
+pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::new(ErrorKind::Service, "the service's answer isn't a JSON object"));
+    }
+    serde_json::from_slice(body).map_err(unreadable)
+}
+
+fn unreadable(cause: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Service, "the service's answer can't be read").caused_by(cause)
+}
+
+/// What a call would send, for a dry run ([`Client::preview`](crate::Client::preview)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Preview {
+    /// The operation's name.
+    pub operation: &'static str,
+    /// The HTTP method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: Url,
+    /// The body as JSON text, exactly as it would be sent.
+    pub body: Option<String>,
+    /// The application roles, of which any one allows the call.
+    pub roles: &'static [&'static str],
+    /// Whether it may be repeated when its answer was lost.
+    pub safety: Safety,
+}
