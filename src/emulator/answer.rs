@@ -1,16 +1,14 @@
 //! What the emulated service says, before any fault is put on it: a status, a body, and whether
 //! something changed. Refusals carry the service's code and text (page common-errors).
 
-use std::borrow::Cow;
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderName, HeaderValue, RETRY_AFTER,
+    CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY,
 };
 use http::{Response, StatusCode};
 use serde::Serialize;
+use std::borrow::Cow;
 
 use super::moment::{Moment, http_date};
 
@@ -21,6 +19,7 @@ pub(crate) struct Answer {
     pub(crate) form: Form,
     pub(crate) body: Bytes,
     pub(crate) retry_after: Option<String>,
+    pub(crate) location: Option<String>,
     /// Whether the request changed something in the emulated world.
     pub(crate) effect: bool,
 }
@@ -37,11 +36,6 @@ pub(crate) enum Form {
 }
 
 impl Answer {
-    /// A 200 with `body` as JSON.
-    pub(crate) fn ok(body: &impl Serialize) -> Self {
-        Self::json(StatusCode::OK, Form::Api, body)
-    }
-
     pub(crate) fn json(status: StatusCode, form: Form, body: &impl Serialize) -> Self {
         match serde_json::to_vec(body) {
             Ok(bytes) => Self::raw(status, form, bytes),
@@ -54,7 +48,7 @@ impl Answer {
     }
 
     pub(crate) fn raw(status: StatusCode, form: Form, body: impl Into<Bytes>) -> Self {
-        Self { status, form, body: body.into(), retry_after: None, effect: false }
+        Self { status, form, body: body.into(), retry_after: None, location: None, effect: false }
     }
 
     /// The same answer, to a request that changed something.
@@ -92,6 +86,9 @@ impl Answer {
         if let Some(wait) = &self.retry_after {
             put(RETRY_AFTER, wait);
         }
+        if let Some(location) = &self.location {
+            put(LOCATION, location);
+        }
         response
     }
 }
@@ -102,7 +99,6 @@ pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
-    pub(crate) wait: Option<Duration>,
 }
 
 impl Refusal {
@@ -111,7 +107,7 @@ impl Refusal {
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code, message: message.into(), wait: None }
+        Self { status, code, message: message.into() }
     }
 
     pub(crate) fn bad(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {

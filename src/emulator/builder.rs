@@ -8,7 +8,9 @@ use super::handle::{Emulator, Home, Shared};
 use super::service::Service;
 use super::setting::SwitchError;
 use super::switches::Switches;
-use super::world::{AppSetup, MachineSetup, TenantSetup, default_machines, default_tenant};
+use super::world::{
+    AppSetup, MachineSetup, TenantSetup, default_alerts, default_machines, default_tenant,
+};
 use crate::clock::{Clock, SystemClock};
 
 /// Builds an [`Emulator`].
@@ -114,8 +116,7 @@ impl EmulatorBuilder {
         let now = service.catch_up();
 
         let mut tenants = self.tenants.into_iter();
-        let mut first =
-            tenants.next().unwrap_or_else(|| default_tenant().machines(default_machines()));
+        let mut first = tenants.next().unwrap_or_else(default_company);
         for app in self.apps {
             first = first.app(app);
         }
@@ -128,6 +129,11 @@ impl EmulatorBuilder {
         }
         Emulator(Arc::new(Shared { service: Mutex::new(service), clock: self.clock, home }))
     }
+}
+
+fn default_company() -> TenantSetup {
+    let company = default_tenant().machines(default_machines());
+    default_alerts().into_iter().fold(company, TenantSetup::alert)
 }
 
 impl TenantSetup {

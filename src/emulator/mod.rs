@@ -10,14 +10,15 @@
 //!
 //! The items of this module are outside semantic versioning while the crate is at 0.1.
 
-#![allow(dead_code)]
-
 mod agenda;
 mod answer;
 mod api;
+mod badly;
 mod builder;
+mod checks;
 mod control;
 mod entra;
+mod faults;
 mod handle;
 mod hosts;
 mod ids;
@@ -25,21 +26,29 @@ mod journal;
 mod line;
 mod memory;
 mod moment;
+mod odata;
 mod operation;
+mod others;
+mod quota;
 mod reply;
 mod route;
 mod service;
 mod setting;
 mod socket;
+mod stock;
 mod switches;
 mod text;
 mod world;
 
 pub use builder::EmulatorBuilder;
+pub use faults::{Fault, FaultError, FaultRule, PlainFault, RetryAfter, StatusFault};
 pub use handle::{Emulator, MachineName};
 pub use hosts::NoSuchMachine;
 pub use journal::{JournalEntry, Stats};
 pub use memory::InMemory;
 pub use setting::{Switch, SwitchError};
 pub use socket::Listening;
-pub use world::{AppSetup, Host, Isolation, MachineSetup, Plan, Standing, TenantSetup};
+pub use world::{
+    Act, ActRefused, Actor, AlertSetup, AppSetup, Host, Isolation, MachineSetup, Plan, Standing,
+    TenantSetup,
+};

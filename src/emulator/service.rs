@@ -1,30 +1,33 @@
 //! The service as a state machine: a request and the time in, a reply out. No IO, no sleeping; what
 //! happens by itself is caught up with at each request.
 //!
-//! The order of checks is the service's: token, licence, quota, role, body, machine. So a made-up machine
-//! is answered 403 without the role and 404 with it.
+//! The order of checks is the service's: token, licence, role, body, machine. So a made-up machine is
+//! answered 403 without the role and 404 with it. The quota is counted once the token says whose it is.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::{AUTHORIZATION, HOST, HeaderMap};
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 
 use super::agenda::Agenda;
 use super::answer::{Answer, Refusal};
-use super::api::{Asked, Call};
+use super::api::{Asked, Call, Repeat};
+use super::checks;
 use super::control;
 use super::entra::{self, Ask, Grant, Grants};
+use super::faults::Faults;
 use super::ids::Ids;
 use super::journal::{Journal, JournalEntry};
 use super::moment::{Moment, Stamp};
-use super::operation::Operation;
+use super::quota::Quotas;
 use super::reply::{Outcome, Reply};
 use super::route::Route;
-use super::switches::{Switches, Wording};
+use super::switches::Switches;
 use super::text::Fields;
-use super::world::{Directory, Scene, Standing, Tenant};
+use super::world::{Directory, Scene, Tenant};
 use crate::clock::Clock;
 
 /// Longer bodies are answered 413.
@@ -40,7 +43,19 @@ pub(crate) struct Service {
     pub(crate) agenda: Agenda,
     pub(crate) ids: Ids,
     pub(crate) grants: Grants,
+    pub(crate) quotas: Quotas,
+    pub(crate) faults: Faults,
     pub(crate) journal: Journal,
+}
+
+/// A request that has come in.
+pub(crate) struct Arrived {
+    pub(crate) asked: Asked,
+    headers: HeaderMap,
+    body: Bytes,
+    pub(crate) now: Moment,
+    /// What a fault makes of a repeated action.
+    pub(crate) repeat: Option<Repeat>,
 }
 
 impl Service {
@@ -53,55 +68,54 @@ impl Service {
             agenda: Agenda::default(),
             ids: Ids::new(seed),
             grants: Grants::default(),
+            quotas: Quotas::default(),
+            faults: Faults::default(),
             journal: Journal::default(),
         }
     }
 
     pub(crate) fn handle(&mut self, now: Instant, request: Request<Bytes>) -> Reply {
-        let moment = self.advance(now);
+        let now = self.advance(now);
         let (parts, body) = request.into_parts();
         let route = Route::of(&parts.method, parts.uri.path());
         if let Route::Control(what) = &route {
             let answer = control::answer(self, &parts.method, what, &body);
-            return Outcome::Answer(answer.into_response(moment)).into();
+            return Outcome::Answer(answer.into_response(now)).into();
         }
         let asked = Asked {
             route,
+            origin: origin(&parts),
+            path: parts.uri.path().to_owned(),
             query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
             json: serde_json::from_slice(&body).ok(),
         };
-        let answer = self.answer(&asked, &parts.headers, &body, moment);
-        self.enter(&asked, Some(answer.status), answer.effect, moment);
-        Outcome::Answer(answer.into_response(moment)).into()
+        let arrived = Arrived { asked, headers: parts.headers, body, now, repeat: None };
+        let operation = arrived.asked.route.operation();
+        match self.faults.take(operation, arrived.asked.route.target()) {
+            Some(fault) => self.serve_badly(arrived, fault),
+            None => self.serve(&arrived),
+        }
     }
 
     /// The answer to a request whose body was longer than [`LARGEST_BODY`].
     pub(crate) fn too_large(&mut self, now: Instant) -> Response<Bytes> {
-        let moment = self.advance(now);
-        let status = StatusCode::PAYLOAD_TOO_LARGE;
-        let refusal = Refusal::new(status, "BadRequest", "The request is too large");
-        refusal.into_answer(&self.ids.guid()).into_response(moment)
+        let now = self.advance(now);
+        too_large().into_answer(&self.ids.guid()).into_response(now)
     }
 
     /// Catches up with everything that has happened by itself until `now`.
     pub(crate) fn advance(&mut self, now: Instant) -> Moment {
         let offset = self.switches.clock_offset;
-        let moment = Moment {
+        let now = Moment {
             at: now.saturating_duration_since(self.began),
             wall: self.clock.wall().plus(offset.ahead).minus(offset.behind),
         };
-        while let Some(due) = self.agenda.next_due(moment.at) {
-            let Some(tenant) = self.directory.get_mut(due.tenant) else { continue };
-            let mut scene = Scene {
-                now: moment.back_to(due.at),
-                tenant: due.tenant,
-                switches: &self.switches,
-                agenda: &mut self.agenda,
-                ids: &mut self.ids,
-            };
-            tenant.happen(&due.event, &mut scene);
+        while let Some(due) = self.agenda.next_due(now.at) {
+            self.in_tenant_at(due.tenant, now.back_to(due.at), |tenant, scene| {
+                tenant.happen(&due.event, scene);
+            });
         }
-        moment
+        now
     }
 
     /// [`advance`](Self::advance) to what the service's own clock shows.
@@ -116,6 +130,15 @@ impl Service {
         change: impl FnOnce(&mut Tenant, &mut Scene<'_>) -> T,
     ) -> Option<T> {
         let now = self.catch_up();
+        self.in_tenant_at(number, now, change)
+    }
+
+    fn in_tenant_at<T>(
+        &mut self,
+        number: usize,
+        now: Moment,
+        change: impl FnOnce(&mut Tenant, &mut Scene<'_>) -> T,
+    ) -> Option<T> {
         let tenant = self.directory.get_mut(number)?;
         let mut scene = Scene {
             now,
@@ -127,54 +150,36 @@ impl Service {
         Some(change(tenant, &mut scene))
     }
 
-    fn answer(&mut self, asked: &Asked, headers: &HeaderMap, body: &[u8], now: Moment) -> Answer {
-        if body.len() > LARGEST_BODY {
-            let refusal = Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "BadRequest",
-                "The request is too large",
-            );
-            return refusal.into_answer(&self.ids.guid());
-        }
+    /// Answers as the service does when nothing goes wrong.
+    pub(crate) fn serve(&mut self, arrived: &Arrived) -> Reply {
+        let answer = self.answer(arrived);
+        self.send(arrived, answer)
+    }
+
+    /// Enters an answer in the journal and sends it.
+    pub(crate) fn send(&mut self, arrived: &Arrived, answer: Answer) -> Reply {
+        self.enter(arrived, Some(answer.status), answer.effect);
+        Outcome::Answer(answer.into_response(arrived.now)).into()
+    }
+
+    /// Does what is asked.
+    pub(crate) fn answer(&mut self, arrived: &Arrived) -> Answer {
+        let Arrived { asked, headers, body, now, .. } = arrived;
         if let Route::Token { tenant, version } = &asked.route {
-            let ask = Ask { tenant, version: *version, headers, body };
-            return entra::answer(&ask, &self.directory, &mut self.grants, &mut self.ids, now);
+            let switches = &self.switches;
+            let ask = Ask { tenant, version: *version, headers, body, switches };
+            return entra::answer(&ask, &self.directory, &mut self.grants, &mut self.ids, *now);
         }
-        match self.api(asked, headers, now) {
+        match self.call_api(arrived) {
             Ok(answer) => answer,
             Err(refusal) => refusal.into_answer(&self.ids.guid()),
         }
     }
 
-    fn api(&mut self, asked: &Asked, headers: &HeaderMap, now: Moment) -> Result<Answer, Refusal> {
-        let grant = self.grant(headers, now)?;
-        let tenant = self.directory.get_mut(grant.tenant).ok_or_else(invalid_token)?;
-        check_standing(tenant.standing)?;
-        check_roles(asked.route.operation(), &grant, &self.switches)?;
-        let scene = Scene {
-            now,
-            tenant: grant.tenant,
-            switches: &self.switches,
-            agenda: &mut self.agenda,
-            ids: &mut self.ids,
-        };
-        let duplicate = self.switches.duplicate_action;
-        Call { asked, tenant, app: grant.app, scene, duplicate }.answer()
-    }
-
-    fn grant(&self, headers: &HeaderMap, now: Moment) -> Result<Grant, Refusal> {
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, token) = header.and_then(|h| h.split_once(' ')).unwrap_or_default();
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(invalid_token());
-        }
-        let grant = self.grants.find(token.trim(), now).ok_or_else(invalid_token)?;
-        if grant.for_this_api { Ok(grant.clone()) } else { Err(invalid_token()) }
-    }
-
-    fn enter(&mut self, asked: &Asked, status: Option<StatusCode>, effect: bool, now: Moment) {
+    pub(crate) fn enter(&mut self, arrived: &Arrived, status: Option<StatusCode>, effect: bool) {
+        let asked = &arrived.asked;
         self.journal.enter(JournalEntry {
-            at: Stamp(now.wall).text(),
+            at: Stamp(arrived.now.wall).text(),
             operation: asked.route.operation().name(),
             target: asked.route.target().map(str::to_owned),
             comment: asked.comment().map(str::to_owned),
@@ -182,43 +187,69 @@ impl Service {
             effect,
         });
     }
-}
 
-fn invalid_token() -> Refusal {
-    Refusal::unauthorized("Authentication failed: the access token is missing, invalid or expired")
-}
-
-fn check_standing(standing: Standing) -> Result<(), Refusal> {
-    match standing {
-        Standing::Active | Standing::NoPrincipal => Ok(()),
-        Standing::Inactive => Err(Refusal::unauthorized(
-            "Unauthorized request - reason of failure: Account mode is inactive",
-        )),
-        Standing::NotProvisioned => {
-            Err(Refusal::unauthorized("Unauthorized request - Account is not provisioned."))
+    fn call_api(&mut self, arrived: &Arrived) -> Result<Answer, Refusal> {
+        let Arrived { asked, headers, body, now, repeat } = arrived;
+        if body.len() > LARGEST_BODY {
+            return Err(too_large());
         }
+        let grant = self.grant(headers, *now)?;
+        let tenant = self.directory.get(grant.tenant).ok_or_else(checks::invalid_token)?;
+        if let Some(refused) =
+            checks::foreign_host(&asked.origin, tenant, self.switches.foreign_host)
+        {
+            return Ok(refused);
+        }
+        checks::standing(tenant.standing)?;
+        if let Some(throttled) = self.throttle(asked, &grant, *now) {
+            return Ok(throttled);
+        }
+        checks::roles(asked.route.operation(), &grant.roles, &self.switches)?;
+        let repeat = repeat.unwrap_or(Repeat::meets(self.switches.duplicate_action));
+        let (app, roles) = (grant.app, grant.roles);
+        let Some(tenant) = self.directory.get_mut(grant.tenant) else {
+            return Err(checks::invalid_token());
+        };
+        let scene = Scene {
+            now: *now,
+            tenant: grant.tenant,
+            switches: &self.switches,
+            agenda: &mut self.agenda,
+            ids: &mut self.ids,
+        };
+        Call { asked, tenant, app, roles, scene, repeat }.answer()
+    }
+
+    /// The grant behind the request's token.
+    fn grant(&self, headers: &HeaderMap, now: Moment) -> Result<Grant, Refusal> {
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (scheme, token) = header.and_then(|h| h.split_once(' ')).unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(checks::invalid_token());
+        }
+        let found = self.grants.find(token.trim(), now);
+        found.filter(|grant| grant.for_this_api).cloned().ok_or_else(checks::invalid_token)
+    }
+
+    /// A 429, if the call is one too many.
+    fn throttle(&mut self, asked: &Asked, grant: &Grant, now: Moment) -> Option<Answer> {
+        let operation = asked.route.operation();
+        let limits = operation.limits().filter(|_| self.switches.quota)?;
+        let payer = (grant.tenant, grant.app, operation);
+        let wait = self.quotas.take(payer, limits, self.switches.quota_window, now.at).err()?;
+        Some(checks::throttled(wait, &self.switches, now, &self.ids.guid()))
     }
 }
 
-fn check_roles(operation: Operation, grant: &Grant, switches: &Switches) -> Result<(), Refusal> {
-    let required = operation.roles();
-    let counts = |role: &str| {
-        let forensics = role == "Machine.CollectForensics";
-        required.contains(&role) && (!forensics || switches.collect_forensics_cancels)
-    };
-    if required.is_empty() || grant.roles.iter().any(|role| counts(role)) {
-        return Ok(());
+/// Scheme and host as the caller wrote them; on a socket only the host is known.
+fn origin(parts: &Parts) -> String {
+    if let (Some(scheme), Some(authority)) = (parts.uri.scheme_str(), parts.uri.authority()) {
+        return format!("{scheme}://{authority}");
     }
-    Err(Refusal::forbidden(match switches.forbidden_wording {
-        Wording::Current => format!(
-            "Missing application roles. API required roles: {}, application roles: {}.",
-            required.join(","),
-            grant.roles.join(",")
-        ),
-        Wording::Old => format!(
-            "The application does not have any of the required application permissions ({}) to access \
-             the resource.",
-            required.join(", ")
-        ),
-    }))
+    let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
+    format!("http://{}", host.unwrap_or_default())
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "BadRequest", "The request is too large")
 }

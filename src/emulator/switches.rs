@@ -22,6 +22,24 @@ choice!(Unlicensed {
     Accepted = "accepted",
 });
 
+choice!(Window { Sliding = "sliding", Fixed = "fixed" });
+choice!(RetryHeader { Seconds = "seconds", Date = "date", Absent = "absent" });
+choice!(ThrottleBody { Envelope = "envelope", Text = "text", Empty = "empty" });
+choice!(PatchAnswer { New = "new", Old = "old" });
+choice!(PatchTags { Append = "append", Replace = "replace" });
+choice!(EmptyList { Ok = "ok", NotFound = "not_found" });
+choice!(DeterminationNames { Any = "any", UpdateAlert = "update_alert", Elsewhere = "elsewhere" });
+choice!(BatchDelete { Atomic = "atomic", Partial = "partial" });
+choice!(BadItem { Fails = "item_failed", RefusesBatch = "batch_refused" });
+choice!(FailedId { Null = "null", Empty = "empty" });
+choice!(GovAudience { None = "none", Principal = "principal", Base = "base", Both = "both" });
+choice!(ForeignHost {
+    Served = "served",
+    Unauthorized = "unauthorized",
+    NotFound = "not_found",
+    Redirected = "redirected",
+});
+
 /// Comments longer than this are long, for the switch `long_comment`.
 pub(crate) const LONG_COMMENT: usize = 1000;
 
@@ -65,6 +83,72 @@ switches! {
     unlicensed_restrict: Unlicensed = Unlicensed::DisabledFeature;
     /// unknown members and enum values in answers
     novelty: bool = false;
+    /// whether quotas are enforced
+    quota: bool = true;
+    /// whether quota windows slide or begin on the minute and the hour
+    quota_window: Window = Window::Sliding;
+    /// Retry-After of a 429
+    retry_after: RetryHeader = RetryHeader::Seconds;
+    /// the body of a 429
+    throttle_body: ThrottleBody = ThrottleBody::Envelope;
+    /// how long a new action is missing from the list
+    list_lag: Duration = Duration::ZERO;
+    /// whether a list that was cut carries @odata.nextLink
+    next_link: bool = false;
+    /// how many items a page of a list holds at most
+    page_size: usize = 10_000;
+    /// a list of machines that would be empty
+    empty_machine_list: EmptyList = EmptyList::Ok;
+    /// PATCH of a machine's tags
+    patch_tags: PatchTags = PatchTags::Append;
+    /// whether the API lists what automatic attack disruption does
+    automatic_actions_listed: bool = true;
+    /// the values in the answer to a PATCH of an alert
+    patch_answer: PatchAnswer = PatchAnswer::New;
+    /// whether an alert's fields may be written in any case
+    alert_field_case: bool = true;
+    /// the names of determinations: those of update-alert, those of the other pages, or any
+    determination_names: DeterminationNames = DeterminationNames::Any;
+    /// whether a determination has to go with its classification
+    determination_pairing: bool = false;
+    /// whether two indicators that differ only in device groups are two
+    indicator_scope_in_key: bool = true;
+    /// how many active indicators a tenant may have
+    indicator_limit: usize = 15_000;
+    /// whether an app with Ti.ReadWrite alone may change its own indicators only
+    own_changes_only: bool = true;
+    /// whether the role Ti.Read.All lets an app read all indicators
+    ti_read_all: bool = false;
+    /// one bad item in an import: fails alone, or the whole batch is refused
+    import_bad_item: BadItem = BadItem::Fails;
+    /// the id of a failed item
+    failed_item_id: FailedId = FailedId::Null;
+    /// whether a failed item says why
+    failure_reason: bool = true;
+    /// an import of nothing
+    empty_import: Verdict = Verdict::Accepted;
+    /// a batch delete with a missing id: deletes none, or the others
+    batch_delete: BatchDelete = BatchDelete::Atomic;
+    /// an indicator that expired before it was submitted
+    expired_indicator: Verdict = Verdict::Accepted;
+    /// indicators of type FileMd5
+    file_md5: Verdict = Verdict::Accepted;
+    /// the action Block for a certificate
+    certificate_block: Verdict = Verdict::Refused;
+    /// the action BlockAndRemediate for addresses, domains and URLs
+    network_block_and_remediate: Verdict = Verdict::Refused;
+    /// the actions Alert and AlertAndBlock
+    legacy_actions: Verdict = Verdict::Refused;
+    /// the longest title of an indicator; 0: any
+    title_limit: usize = 0;
+    /// the longest description of an indicator; 0: any
+    description_limit: usize = 0;
+    /// the longest URL in an indicator; 0: any
+    url_limit: usize = 0;
+    /// which audiences of the government clouds the token endpoint knows
+    gov_audience: GovAudience = GovAudience::None;
+    /// what the host of another region answers to a tenant with a region of its own
+    foreign_host: ForeignHost = ForeignHost::Served;
 }
 
 #[cfg(test)]

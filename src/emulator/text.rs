@@ -44,13 +44,14 @@ impl Fields {
         self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
-    /// The same fields with `name` set to `value`, encoded again.
-    pub(crate) fn with(&self, name: &str, value: &str) -> String {
-        let others = self.0.iter().filter(|(n, _)| !n.eq_ignore_ascii_case(name));
-        form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(others)
-            .append_pair(name, value)
-            .finish()
+    /// Replaces the values under `name` by one.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn encoded(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 }
 
@@ -67,8 +68,9 @@ mod tests {
 
     #[test]
     fn names_of_query_options_come_in_any_case_and_encoding() {
-        let fields = Fields::parse(b"%24Filter=a+eq+'b%26c'&$top=5");
+        let mut fields = Fields::parse(b"%24Filter=a+eq+'b%26c'&$Top=5");
         assert_eq!(fields.get("$filter"), Some("a eq 'b&c'"));
-        assert_eq!(fields.with("$top", "7"), "%24Filter=a+eq+%27b%26c%27&%24top=7");
+        fields.set("$top", "7");
+        assert_eq!(fields.encoded(), "%24Filter=a+eq+%27b%26c%27&%24top=7");
     }
 }

@@ -4,13 +4,17 @@
 use http::StatusCode;
 
 use super::body::Body;
-use super::{Call, entity};
+use super::rows::ActionRow;
+use super::{Call, Repeat, entity};
 use crate::emulator::answer::{Answer, Refusal};
 use crate::emulator::operation::Operation;
 use crate::emulator::switches::{
-    DefaultIsolation, DuplicateStatus, ExternalId, LONG_COMMENT, LongComment, Requestor, Shown,
+    DefaultIsolation, Duplicate, DuplicateStatus, ExternalId, LONG_COMMENT, LongComment, Requestor,
+    Shown,
 };
-use crate::emulator::world::{Action, ActionView, Kind, Machine, Status, Submission, Submitted};
+use crate::emulator::world::{
+    Action, ActionView, Actor, Kind, Machine, Scene, Status, Submission, Submitted,
+};
 
 impl Call<'_> {
     pub(super) fn submit_action(&mut self) -> Result<Answer, Refusal> {
@@ -18,6 +22,9 @@ impl Call<'_> {
         let id = self.asked.target();
         let machine =
             self.tenant.machine_with_id(id).ok_or_else(|| Refusal::not_found("Machine", id))?;
+        if let Repeat::AfterAnalyst { .. } = self.repeat {
+            self.let_analyst_go_first(machine, &wanted)?;
+        }
         match self.tenant.submit(machine, wanted, &mut self.scene)? {
             Submitted::New(number) => {
                 Ok(self.action_answer(number, StatusCode::CREATED, true)?.changed())
@@ -32,6 +39,22 @@ impl Call<'_> {
         }
     }
 
+    fn let_analyst_go_first(
+        &mut self,
+        machine: usize,
+        wanted: &Submission,
+    ) -> Result<Submitted, Refusal> {
+        let theirs = Submission {
+            requestor: Actor::Analyst.name().to_owned(),
+            comment: "Contained from the portal".to_owned(),
+            source: "Portal",
+            external_id: None,
+            duplicate: Duplicate::SameAction,
+            ..wanted.clone()
+        };
+        self.tenant.submit(machine, theirs, &mut self.scene)
+    }
+
     pub(super) fn get_action(&mut self) -> Result<Answer, Refusal> {
         let number = self.wanted_action()?;
         self.action_answer(number, StatusCode::OK, false)
@@ -43,6 +66,25 @@ impl Call<'_> {
         let requestor = self.requestor();
         self.tenant.cancel(number, requestor, comment, &self.scene)?;
         Ok(self.action_answer(number, StatusCode::OK, false)?.changed())
+    }
+
+    /// Newest ones may be missing (switch `list_lag`): how soon the list has them isn't documented.
+    pub(super) fn list_actions(&self) -> Result<Answer, Refusal> {
+        let Scene { now, switches, .. } = &self.scene;
+        let old_enough = |action: &&Action| action.created.at + switches.list_lag <= now.at;
+        let rows = self
+            .tenant
+            .actions
+            .iter()
+            .filter(|action| !action.unlisted)
+            .filter(old_enough)
+            .filter_map(|action| {
+                Some(ActionRow(action, self.tenant.machines.get(action.machine)?))
+            });
+        let (query, page) = self.page(rows)?;
+        Ok(self.list("MachineActions", &query, &page, |ActionRow(action, machine)| {
+            self.action_view(action, machine)
+        }))
     }
 
     fn read_submission(&self) -> Result<Submission, Refusal> {
@@ -71,7 +113,13 @@ impl Call<'_> {
             requestor: self.requestor(),
             source: "PublicApi",
             external_id,
-            duplicate: self.duplicate,
+            duplicate: match self.repeat {
+                Repeat::Meets(duplicate) => duplicate,
+                Repeat::AfterAnalyst { refused: false } => Duplicate::SameAction,
+                Repeat::AfterAnalyst { refused: true } => Duplicate::Refused,
+                Repeat::Stuck => Duplicate::Stuck,
+            },
+            stuck: matches!(self.repeat, Repeat::Stuck),
         })
     }
 
@@ -126,20 +174,13 @@ impl Call<'_> {
         if fresh && self.scene.switches.name_on_create == Shown::Null {
             view.computer_dns_name = None;
         }
-        Ok(entity(status, "MachineActions", &view))
+        Ok(entity(status, "MachineActions", &view, self.scene.switches))
     }
 
-    pub(super) fn action_view<'b>(
-        &self,
-        action: &'b Action,
-        machine: &'b Machine,
-    ) -> ActionView<'b> {
+    fn action_view<'b>(&self, action: &'b Action, machine: &'b Machine) -> ActionView<'b> {
         let mut view = ActionView::new(action, machine);
-        if self.scene.switches.novelty {
-            view.device_response_channel = Some("Fast");
-            if action.status == Status::InProgress {
-                view.status = "Dispatched";
-            }
+        if self.scene.switches.novelty && action.status == Status::InProgress {
+            view.status = "Dispatched";
         }
         view
     }

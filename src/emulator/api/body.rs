@@ -7,21 +7,34 @@ use crate::emulator::answer::Refusal;
 
 /// The body of a request, known to be a JSON object.
 #[derive(Clone, Copy)]
-pub(super) struct Body<'a>(&'a Map<String, Value>);
+pub(super) struct Body<'a> {
+    members: &'a Map<String, Value>,
+    any_case: bool,
+}
 
 impl<'a> Body<'a> {
     pub(super) fn of(json: Option<&'a Value>) -> Result<Self, Refusal> {
-        json.and_then(Value::as_object).map(Self).ok_or_else(Refusal::body)
+        let members = json.and_then(Value::as_object).ok_or_else(Refusal::body)?;
+        Ok(Self { members, any_case: false })
+    }
+
+    /// The same body, its property names counting in any case if `any_case`.
+    pub(super) fn in_any_case(self, any_case: bool) -> Self {
+        Self { any_case, ..self }
     }
 
     /// A member that isn't null.
     pub(super) fn get(self, name: &str) -> Result<Option<&'a Value>, Refusal> {
-        match self.0.get(name) {
-            Some(Value::Null) => Ok(None),
-            Some(value) => Ok(Some(value)),
-            None if self.0.keys().any(|key| key.eq_ignore_ascii_case(name)) => Err(Refusal::body()),
-            None => Ok(None),
-        }
+        let in_other_case = || self.members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = match self.members.get(name) {
+            Some(value) => Some(value),
+            None => match in_other_case() {
+                Some((_, value)) if self.any_case => Some(value),
+                Some(_) => return Err(Refusal::body()),
+                None => None,
+            },
+        };
+        Ok(found.filter(|value| !value.is_null()))
     }
 
     pub(super) fn text(self, name: &str) -> Result<Option<&'a str>, Refusal> {
@@ -29,6 +42,13 @@ impl<'a> Body<'a> {
             None => Ok(None),
             Some(value) => value.as_str().map(Some).ok_or_else(Refusal::body),
         }
+    }
+
+    pub(super) fn texts(self, name: &str) -> Result<Option<Vec<String>>, Refusal> {
+        let Some(value) = self.get(name)? else { return Ok(None) };
+        let texts = value.as_array().ok_or_else(Refusal::body)?.iter();
+        let texts = texts.map(|text| text.as_str().map(str::to_owned).ok_or_else(Refusal::body));
+        texts.collect::<Result<_, _>>().map(Some)
     }
 
     /// A text that has to be there and to say something.

@@ -119,6 +119,13 @@ impl EntraError {
         Self::new(700_027, "invalid_client", text)
     }
 
+    pub(crate) fn no_federation(subject: &str) -> Self {
+        let text = format!(
+            "No matching federated identity record found for presented assertion subject '{subject}'."
+        );
+        Self::new(700_213, "invalid_client", text)
+    }
+
     pub(crate) fn assertion_time() -> Self {
         let text = "Assertion is not within its valid time range. Ensure that the token is not expired \
                     before using it for user assertion.";
@@ -128,7 +135,7 @@ impl EntraError {
     /// Any error by its number, for a fault.
     pub(crate) fn numbered(code: u32) -> Self {
         let error = match code {
-            7_000_215 | 7_000_222 | 7_000_218 | 700_027 | 50012 => "invalid_client",
+            7_000_215 | 7_000_222 | 7_000_218 | 700_027 | 700_213 | 50012 => "invalid_client",
             700_016 | 7_000_112 | 700_011 => "unauthorized_client",
             50001 | 500_011 | 650_052 => "invalid_resource",
             70011 | 28002 => "invalid_scope",

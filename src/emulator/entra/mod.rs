@@ -2,6 +2,7 @@
 //!
 //! A token is given even to an application without any role, as Entra does; the API then answers 403.
 
+mod assertion;
 mod error;
 mod grants;
 
@@ -20,6 +21,7 @@ use super::answer::{Answer, Form};
 use super::ids::Ids;
 use super::moment::Moment;
 use super::route::Version;
+use super::switches::{GovAudience, Switches};
 use super::text::{Fields, percent_decode};
 use super::world::{App, Directory, Standing, Tenant};
 
@@ -29,6 +31,11 @@ const AUDIENCES: [&str; 3] = [
     "https://securitycenter.onmicrosoft.com/windowsatpservice",
     "https://api.securitycenter.windows.com",
 ];
+
+/// The two candidates for the clouds of governments: the pages name none (switch `gov_audience`).
+const GOV_PRINCIPAL: &str = "https://securitycenter.onmicrosoft.us/windowsatpservice";
+const GOV_BASES: [&str; 2] =
+    ["https://api-gov.securitycenter.microsoft.us", "https://api-gcc.securitycenter.microsoft.us"];
 
 /// Resources every tenant has, and whose tokens this API refuses.
 const OTHER_RESOURCES: [&str; 3] = [
@@ -46,6 +53,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) version: Version,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
+    pub(crate) switches: &'a Switches,
 }
 
 /// Gives a token, or says why not.
@@ -82,9 +90,9 @@ fn give(
     let (app_index, app) = tenant
         .app(&credential.app)
         .ok_or_else(|| EntraError::unknown_app(&credential.app, &tenant.id))?;
-    credential.check(app, now)?;
+    credential.check(app, tenant, now)?;
 
-    let for_this_api = is_this_api(&resource, tenant);
+    let for_this_api = is_this_api(&resource, tenant, ask.switches.gov_audience);
     if !for_this_api && !OTHER_RESOURCES.contains(&resource.as_str()) {
         return Err(EntraError::unknown_resource(&resource, &tenant.id));
     }
@@ -140,8 +148,15 @@ fn wanted_resource(version: Version, form: &Fields) -> Result<String, EntraError
     }
 }
 
-fn is_this_api(resource: &str, tenant: &Tenant) -> bool {
-    let known = AUDIENCES.contains(&resource) || tenant.audiences.iter().any(|a| a == resource);
+fn is_this_api(resource: &str, tenant: &Tenant, gov: GovAudience) -> bool {
+    let gov_known = match gov {
+        GovAudience::None => false,
+        GovAudience::Principal => resource == GOV_PRINCIPAL,
+        GovAudience::Base => GOV_BASES.contains(&resource),
+        GovAudience::Both => resource == GOV_PRINCIPAL || GOV_BASES.contains(&resource),
+    };
+    let added = tenant.audiences.iter().any(|audience| audience == resource);
+    let known = AUDIENCES.contains(&resource) || added || gov_known;
     known && tenant.standing != Standing::NoPrincipal
 }
 
@@ -149,6 +164,7 @@ fn is_this_api(resource: &str, tenant: &Tenant) -> bool {
 struct Credential {
     app: String,
     secret: Option<String>,
+    assertion: Option<String>,
 }
 
 impl Credential {
@@ -158,12 +174,17 @@ impl Credential {
         let (header_app, header_secret) = basic.unzip();
         let app =
             field("client_id").or(header_app).ok_or_else(|| EntraError::missing("client_id"))?;
-        Ok(Self { app, secret: field("client_secret").or(header_secret) })
+        let of_known_type = form.get("client_assertion_type") == Some(assertion::TYPE);
+        let assertion = field("client_assertion").filter(|_| of_known_type);
+        Ok(Self { app, secret: field("client_secret").or(header_secret), assertion })
     }
 
-    fn check(&self, app: &App, now: Moment) -> Result<(), EntraError> {
+    fn check(&self, app: &App, tenant: &Tenant, now: Moment) -> Result<(), EntraError> {
         if app.disabled {
             return Err(EntraError::disabled_app(&app.id));
+        }
+        if let Some(assertion) = &self.assertion {
+            return assertion::check(assertion, app, &tenant.id, now);
         }
         let Some(given) = &self.secret else { return Err(EntraError::no_credential()) };
         let Some(known) = app.secrets.iter().find(|secret| secret.text.expose() == given) else {

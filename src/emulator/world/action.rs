@@ -157,9 +157,6 @@ pub(crate) struct ActionView<'a> {
     related_file_info: Option<&'a str>,
     commands: [&'a str; 0],
     troubleshoot_info: Option<&'a str>,
-    /// A member no page knows, when the switch `novelty` is on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) device_response_channel: Option<&'a str>,
 }
 
 impl<'a> ActionView<'a> {
@@ -186,7 +183,6 @@ impl<'a> ActionView<'a> {
             related_file_info: None,
             commands: [],
             troubleshoot_info: None,
-            device_response_channel: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::alert::AlertSetup;
 use super::machine::MachineSetup;
 use super::tenant::{AppSetup, TenantSetup};
 
@@ -73,5 +74,30 @@ pub(crate) fn default_machines() -> Vec<MachineSetup> {
             .tags(["domain-controller"])
             .ip("10.20.0.10")
             .seen_ago(HOUR),
+    ]
+}
+
+/// The company's alerts.
+pub(crate) fn default_alerts() -> Vec<AlertSetup> {
+    vec![
+        AlertSetup::new("Suspicious beaconing to a known command-and-control host")
+            .id("da638180599315648136_1364969609")
+            .machine("1e5bc9d7e413ddd7902c2932e418702b84d0cc07")
+            .severity("High"),
+        // The number after the underscore is negative at times.
+        AlertSetup::new("Suspicious PowerShell command line")
+            .id("da637472900382838869_-73827727")
+            .machine("80fe8ff8a9d3f2b1c0e4d5a697881b2c3d4e5f60")
+            .category("Execution")
+            .raised_ago(HOUR * 5)
+            .assigned_to("a.keller@corp.example")
+            .status("InProgress"),
+        AlertSetup::new("Malware was detected in a zip archive file")
+            .id("da0c7e089d-5ff6-4e04-8000-17f4e35fa783_1")
+            .machine("5a1f0c9e8b7d6a5f4e3d2c1b0a99887766554433")
+            .severity("Informational")
+            .category("Malware")
+            .incident(4688)
+            .raised_ago(HOUR * 26),
     ]
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::action::{Kind, Status};
+use super::actor::Deed;
 use super::machine::{Isolation, Offline};
 use super::{Scene, Tenant};
 use crate::emulator::moment::Moment;
@@ -23,6 +24,8 @@ pub(crate) enum Event {
     TimeOut(usize),
     /// A machine's sensor comes back.
     Return(usize),
+    /// Somebody else acts.
+    Act(Deed),
 }
 
 /// How long the service waits for a device: three days and some 14 minutes, as recorded twice.
@@ -34,6 +37,10 @@ const TIMED_OUT: i32 = -2_145_844_840;
 impl Tenant {
     pub(crate) fn happen(&mut self, event: &Event, scene: &mut Scene<'_>) {
         match *event {
+            Event::Act(ref deed) => {
+                // Refused or not: the others get on with their day.
+                let _ = self.act(deed.clone(), scene);
+            }
             Event::Begin(action) => self.begin(action, scene),
             Event::CarryOut(action) => self.carry_out(action, scene),
             Event::Report(action) => self.report(action, scene),

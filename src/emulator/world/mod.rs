@@ -2,19 +2,27 @@
 //! and, kept apart from it, what is really the case on each host.
 
 mod action;
+mod actor;
+mod alert;
 mod estate;
+mod indicator;
 mod life;
 mod machine;
 mod submit;
 mod tenant;
 
 pub(crate) use action::{Action, ActionView, Kind, Status};
-pub(crate) use estate::{default_machines, default_tenant};
+pub(crate) use actor::Deed;
+pub use actor::{Act, ActRefused, Actor};
+pub use alert::AlertSetup;
+pub(crate) use alert::{Alert, AlertChange};
+pub(crate) use estate::{default_alerts, default_machines, default_tenant};
+pub(crate) use indicator::{Author, Draft, Indicator, Stored};
 pub(crate) use life::Event;
 pub use machine::{Host, Isolation, MachineSetup};
 pub(crate) use machine::{Machine, Offline};
 pub(crate) use submit::{Submission, Submitted};
-pub(crate) use tenant::{App, Tenant};
+pub(crate) use tenant::{App, ClientSecret, Federation, Tenant};
 pub use tenant::{AppSetup, Plan, Standing, TenantSetup};
 
 use std::collections::HashMap;

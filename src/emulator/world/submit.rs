@@ -24,6 +24,8 @@ pub(crate) struct Submission {
     pub(crate) external_id: Option<String>,
     /// What a duplicate meets with.
     pub(crate) duplicate: Duplicate,
+    /// Fires only after the next release, whether or not it is a duplicate.
+    pub(crate) stuck: bool,
 }
 
 /// The action that stands for a submission.
@@ -56,9 +58,11 @@ impl Tenant {
         {
             return Err(Refusal::already_running());
         }
-        let stuck = wanted.duplicate == Duplicate::Stuck
-            && wanted.kind == Kind::Isolate
-            && self.machines.get(machine).is_some_and(|m| m.truth.isolation != Isolation::None);
+        let isolated =
+            self.machines.get(machine).is_some_and(|m| m.truth.isolation != Isolation::None);
+        let repeats =
+            wanted.duplicate == Duplicate::Stuck && wanted.kind == Kind::Isolate && isolated;
+        let stuck = wanted.stuck || repeats;
         Ok(Submitted::New(self.create(machine, wanted, stuck, scene)))
     }
 

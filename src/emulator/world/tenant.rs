@@ -1,11 +1,13 @@
 //! A tenant: its licence, its registered applications, its machines and everything the service keeps
 //! for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::Actions;
+use super::alert::{Alert, AlertSetup};
+use super::indicator::Indicators;
 use super::machine::{Machine, MachineSetup};
 use crate::emulator::ids::Ids;
 use crate::emulator::moment::Moment;
@@ -58,6 +60,7 @@ pub struct TenantSetup {
     audiences: Vec<String>,
     apps: Vec<AppSetup>,
     machines: Vec<MachineSetup>,
+    alerts: Vec<AlertSetup>,
 }
 
 impl TenantSetup {
@@ -73,6 +76,7 @@ impl TenantSetup {
             audiences: Vec::new(),
             apps: Vec::new(),
             machines: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 
@@ -94,6 +98,13 @@ impl TenantSetup {
     #[must_use]
     pub fn machines(mut self, machines: impl IntoIterator<Item = MachineSetup>) -> Self {
         self.machines.extend(machines);
+        self
+    }
+
+    /// Adds an alert.
+    #[must_use]
+    pub fn alert(mut self, alert: AlertSetup) -> Self {
+        self.alerts.push(alert);
         self
     }
 
@@ -152,9 +163,15 @@ impl TenantSetup {
             machines: Vec::new(),
             machine_ids: HashMap::new(),
             actions: Actions::default(),
+            alerts: BTreeMap::new(),
+            indicators: Indicators::default(),
+            doomed_indicators: HashMap::new(),
         };
         for machine in self.machines {
             tenant.add_machine(machine, ids, now);
+        }
+        for alert in self.alerts {
+            tenant.add_alert(alert, ids, now);
         }
         tenant
     }
@@ -167,6 +184,8 @@ pub struct AppSetup {
     name: String,
     roles: Vec<String>,
     secrets: Vec<ClientSecret>,
+    thumbprints: Vec<String>,
+    federations: Vec<Federation>,
     lifetime: i64,
     disabled: bool,
 }
@@ -180,6 +199,8 @@ impl AppSetup {
             name: "Response automation".to_owned(),
             roles: Vec::new(),
             secrets: vec![ClientSecret { text: secret.into(), expires: None }],
+            thumbprints: Vec::new(),
+            federations: Vec::new(),
             lifetime: 3599,
             disabled: false,
         }
@@ -206,6 +227,27 @@ impl AppSetup {
         self
     }
 
+    /// A registered certificate, by its thumbprint as assertions carry it (`x5t#S256` or `x5t`, base64url).
+    /// Signatures aren't verified.
+    #[must_use]
+    pub fn certificate(mut self, thumbprint: impl Into<String>) -> Self {
+        self.thumbprints.push(thumbprint.into());
+        self
+    }
+
+    /// A federated credential: assertions with exactly this issuer, subject and audience are taken.
+    #[must_use]
+    pub fn federation(
+        mut self,
+        issuer: impl Into<String>,
+        subject: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Self {
+        let (issuer, subject, audience) = (issuer.into(), subject.into(), audience.into());
+        self.federations.push(Federation { issuer, subject, audience });
+        self
+    }
+
     /// How long its tokens are valid; 3,599 seconds unless said.
     #[must_use]
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
@@ -228,6 +270,14 @@ pub(crate) struct ClientSecret {
     pub(crate) expires: Option<Timestamp>,
 }
 
+/// Whose statements stand for an application.
+#[derive(Clone, Debug)]
+pub(crate) struct Federation {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) audience: String,
+}
+
 /// A registered application.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
@@ -235,6 +285,8 @@ pub(crate) struct App {
     pub(crate) name: String,
     pub(crate) roles: Arc<[String]>,
     pub(crate) secrets: Vec<ClientSecret>,
+    pub(crate) thumbprints: Vec<String>,
+    pub(crate) federations: Vec<Federation>,
     pub(crate) lifetime: i64,
     pub(crate) disabled: bool,
 }
@@ -246,6 +298,8 @@ impl From<AppSetup> for App {
             name: setup.name,
             roles: setup.roles.into(),
             secrets: setup.secrets,
+            thumbprints: setup.thumbprints,
+            federations: setup.federations,
             lifetime: setup.lifetime,
             disabled: setup.disabled,
         }
@@ -265,6 +319,10 @@ pub(crate) struct Tenant {
     pub(crate) machines: Vec<Machine>,
     machine_ids: HashMap<String, usize>,
     pub(crate) actions: Actions,
+    pub(crate) alerts: BTreeMap<String, Alert>,
+    pub(crate) indicators: Indicators,
+    /// Values that are refused in any indicator, each with the reason given.
+    pub(crate) doomed_indicators: HashMap<String, String>,
 }
 
 impl Tenant {
@@ -282,6 +340,15 @@ impl Tenant {
         let id = machine.record.id.clone();
         self.machine_ids.insert(id.to_ascii_lowercase(), self.machines.len());
         self.machines.push(machine);
+        id
+    }
+
+    pub(crate) fn add_alert(&mut self, setup: AlertSetup, ids: &mut Ids, now: Moment) -> String {
+        let number = setup.machine_id().and_then(|id| self.machine_with_id(id));
+        let machine = number.and_then(|number| self.machines.get(number));
+        let alert = setup.build(&self.id, machine, ids, now);
+        let id = alert.id.clone();
+        self.alerts.insert(id.clone(), alert);
         id
     }
 
