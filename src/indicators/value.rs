@@ -231,7 +231,7 @@ mod tests {
             (DomainName, "evil.example/x", "domain name"),
             (Url, "evil.example/x", "absolute URL"),
             (Url, "ftp://evil.example/x", "http"),
-            (Url, "https://*.evil.example/", "URL"),
+            (Url, "https://*.evil.example/", "wildcards"),
             (Url, "https://evil.example/a b", "blanks"),
             (Url, "https://10.0.0.1/x", "external"),
         ] {
