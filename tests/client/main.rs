@@ -1,5 +1,6 @@
 //! What the client promises, seen from outside: over a scripted transport, over real HTTP, and in the source.
 
+mod alerting;
 mod canary;
 mod decoding;
 mod emulated;
@@ -7,10 +8,12 @@ mod errors;
 mod example;
 mod golden;
 mod house;
+mod indicating;
 mod input;
 mod lists;
 mod recorded;
 mod regions;
 mod script;
+mod ten_actions;
 mod waiting;
 mod wire;
