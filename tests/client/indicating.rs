@@ -166,7 +166,7 @@ proptest! {
             for title in texts {
                 let found = indicators.list(Filter::eq("title", title)).all().await.unwrap();
                 let titles: Vec<_> = found.into_iter().filter_map(|indicator| indicator.title).collect();
-                assert_eq!(titles, [title.clone()]);
+                assert_eq!(titles, std::slice::from_ref(title));
             }
         });
     }
