@@ -35,9 +35,11 @@ pub(crate) fn printable(text: &str, max: usize) -> String {
     out
 }
 
-/// The door for answers: an identifier is kept as the service sent it, however odd.
+/// The door for answers: what was sent is kept, however odd.
 pub(crate) trait AsSent {
     fn as_sent(text: &str) -> Self;
+
+    fn is_empty(&self) -> bool;
 }
 
 macro_rules! identifier {
@@ -57,7 +59,11 @@ macro_rules! identifier {
 
         impl AsSent for $name {
             fn as_sent(text: &str) -> Self {
-                Self(text.to_owned())
+                Self(if $valid(text) { $fold(text) } else { text.to_owned() })
+            }
+
+            fn is_empty(&self) -> bool {
+                self.0.is_empty()
             }
         }
 

@@ -5,10 +5,10 @@
 
 mod alert;
 mod indicator;
-mod lenient;
 mod machine;
 mod machine_action;
 pub(crate) mod open_enum;
+pub(crate) mod record;
 
 pub use alert::{
     Alert, AlertComment, AlertStatus, Classification, Determination, Evidence, LoggedOnUser,

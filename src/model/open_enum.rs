@@ -75,6 +75,10 @@ macro_rules! open_enum {
                 } )+
                 Self::Unrecognized($crate::model::Unrecognized::new(text))
             }
+
+            fn is_empty(&self) -> bool {
+                self.as_str().is_empty()
+            }
         }
 
         impl std::str::FromStr for $name {
@@ -112,7 +116,7 @@ macro_rules! open_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                Ok($crate::model::lenient::optional(d)?.unwrap_or_default())
+                $crate::model::record::member(d)
             }
         }
     };
