@@ -12,6 +12,9 @@ use std::time::Duration;
 use crate::model::{Machine, MachineAction};
 use crate::types::{ParseError, printable};
 
+/// What goes into a message may come from the other side: control characters are replaced, and it is cut.
+const LONGEST_MESSAGE: usize = 3000;
+
 /// A result whose error is the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -43,7 +46,7 @@ pub enum ErrorKind {
     Unsupported,
     /// The service refused the request as malformed.
     InvalidRequest,
-    /// An action of the same kind is already under way on the machine.
+    /// An action is already under way on the machine.
     AlreadyRunning,
     /// A quota is used up.
     Throttled,
@@ -279,7 +282,8 @@ impl Error {
         self.kind() == ErrorKind::InvalidRequest
     }
 
-    /// An action of the same kind is already under way on the machine (400 `ActiveRequestAlreadyExists`).
+    /// An action is already under way on the machine, of the same kind or of the one it would undo (400
+    /// `ActiveRequestAlreadyExists`).
     ///
     /// # Troubleshooting
     /// Nothing was submitted. Somebody else, or an earlier run, did. Wait for that action or cancel it.
@@ -386,6 +390,26 @@ impl Error {
     }
 }
 
+/// For operations of one's own.
+impl Error {
+    /// An argument that can't be right, for [`Operation::call`](crate::Operation::call).
+    ///
+    /// ```
+    /// use defender_response::Error;
+    /// let error = Error::invalid_input("the tag is blank");
+    /// assert!(error.is_invalid_input());
+    /// ```
+    pub fn invalid_input(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidInput, what)
+    }
+
+    /// An answer that can't be used, for [`Operation::decode`](crate::Operation::decode). Where a call must not be
+    /// repeated it becomes an unknown outcome.
+    pub fn unusable_answer(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Service, what)
+    }
+}
+
 /// Made here, completed by whoever knows more: the operation, the target, the answer.
 impl Error {
     pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
@@ -393,7 +417,7 @@ impl Error {
             kind,
             operation: None,
             target: None,
-            what: what.into(),
+            what: printable(&what.into(), LONGEST_MESSAGE),
             advice: None,
             status: None,
             code: None,
@@ -406,10 +430,6 @@ impl Error {
             candidates: Vec::new(),
             source: None,
         }))
-    }
-
-    pub(crate) fn input(what: impl Into<String>) -> Self {
-        Self::new(ErrorKind::InvalidInput, what)
     }
 
     pub(crate) fn configuration(what: impl Into<String>) -> Self {
@@ -430,6 +450,16 @@ impl Error {
 
     pub(crate) fn advising(self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.with(|e| e.advice = Some(advice.into()))
+    }
+
+    /// Takes a secret out of everything that came from the other side.
+    pub(crate) fn scrubbed(self, scrub: impl Fn(&str) -> String) -> Self {
+        self.with(|e| {
+            e.what = scrub(&e.what);
+            e.target = e.target.as_deref().map(&scrub);
+            e.code = e.code.as_deref().map(&scrub);
+            e.correlation_id = e.correlation_id.as_deref().map(&scrub);
+        })
     }
 
     /// The same answer, told by a caller who must not repeat the call.
@@ -501,7 +531,7 @@ impl Error {
 
 impl From<ParseError> for Error {
     fn from(error: ParseError) -> Self {
-        Self::input(error.to_string())
+        Self::invalid_input(error.to_string())
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Whether a call may be repeated when its answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,13 +114,15 @@ impl Path {
     /// A path of these segments. Each is percent-encoded when it is sent.
     ///
     /// # Errors
-    /// An empty segment, `.` and `..` are refused: they would make it another path.
+    /// An empty segment, `.` and `..` are refused, and so are control characters, some of which a URL drops: they
+    /// would make it another path.
     pub fn new<'a>(segments: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let segments: Vec<String> = segments.into_iter().map(str::to_owned).collect();
-        match segments.iter().find(|s| matches!(s.as_str(), "" | "." | "..")) {
-            Some(bad) => Err(Error::input(format!(
-                "{bad:?} can't be part of a path: an identifier is missing"
-            ))),
+        let leads_elsewhere = |segment: &&String| {
+            matches!(segment.as_str(), "" | "." | "..") || segment.contains(char::is_control)
+        };
+        match segments.iter().find(leads_elsewhere) {
+            Some(bad) => Err(Error::invalid_input(format!("{bad:?} can't be part of a path"))),
             None => Ok(Self(segments)),
         }
     }
@@ -148,7 +150,7 @@ impl Call {
     /// When the value can't be written as JSON.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self> {
         let text = serde_json::to_vec(body)
-            .map_err(|e| Error::input("the body can't be written as JSON").caused_by(e))?;
+            .map_err(|e| Error::invalid_input("the body can't be written as JSON").caused_by(e))?;
         self.body = Some(text.into());
         Ok(self)
     }
@@ -260,13 +262,13 @@ pub trait Operation: Send + Sync {
 /// Reads a JSON object. Serde alone would also fill a struct from a list.
 pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(Error::new(ErrorKind::Service, "the service's answer isn't a JSON object"));
+        return Err(Error::unusable_answer("the service's answer isn't a JSON object"));
     }
     serde_json::from_slice(body).map_err(unreadable)
 }
 
 fn unreadable(cause: serde_json::Error) -> Error {
-    Error::new(ErrorKind::Service, "the service's answer can't be read").caused_by(cause)
+    Error::unusable_answer("the service's answer can't be read").caused_by(cause)
 }
 
 /// What a call would send, for a dry run ([`Client::preview`](crate::Client::preview)).

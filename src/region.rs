@@ -6,9 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::{Error, Result};
+use crate::transport::is_loopback;
 use crate::types::{ParseError, printable};
 
 /// How much stands behind a host or an audience.
@@ -42,7 +43,7 @@ pub struct Endpoint {
 }
 
 macro_rules! regions {
-    ($( $(#[$doc:meta])* $region:ident, $name:literal, $base:literal, $cloud:ident, $standing:ident, [$($alias:literal),*]; )+) => {
+    ($( $(#[$doc:meta])* $region:ident, $name:literal, $base:literal, $cloud:ident, $standing:ident, [$($alias:literal),*] $(, older [$($older:literal),*])?; )+) => {
         /// A region or cloud of Defender for Endpoint.
         ///
         /// Parses from the names people write (`eu`, `Europe`, `us-2`, `gcc-high`) and from known hosts.
@@ -81,8 +82,15 @@ macro_rules! regions {
                 }
             }
 
+            fn by_host(host: &str) -> Option<Self> {
+                $( if [$base $($(, $older)*)?].contains(&host) {
+                    return Some(Self::$region);
+                } )+
+                None
+            }
+
             fn by_name(name: &str) -> Option<Self> {
-                $( if [$name, $base, $($alias),*].iter().any(|known| squeezed(known) == name) {
+                $( if [$name, $($alias),*].iter().any(|known| squeezed(known) == name) {
                     return Some(Self::$region);
                 } )+
                 None
@@ -118,7 +126,8 @@ regions! {
     /// The global host of the commercial cloud, which serves every commercial tenant.
     #[default]
     Global, "global", "api.securitycenter.microsoft.com", COMMERCIAL, Documented,
-        ["commercial", "us", "usa", "united-states", "us-1", "worldwide", "api.securitycenter.windows.com"];
+        ["commercial", "us", "usa", "united-states", "us-1", "worldwide"],
+        older ["api.securitycenter.windows.com"];
     /// United States, second instance.
     UnitedStates2, "us-2", "api-us2.securitycenter.microsoft.com", COMMERCIAL, IntegratorListed,
         ["united-states-2"];
@@ -127,10 +136,10 @@ regions! {
         ["united-states-3"];
     /// Europe.
     Europe, "eu", "api-eu.securitycenter.microsoft.com", COMMERCIAL, IntegratorListed,
-        ["europe", "european-union", "api-eu.securitycenter.windows.com"];
+        ["europe", "european-union"], older ["api-eu.securitycenter.windows.com"];
     /// United Kingdom.
     UnitedKingdom, "uk", "api-uk.securitycenter.microsoft.com", COMMERCIAL, IntegratorListed,
-        ["united-kingdom", "gb", "great-britain", "api-uk.securitycenter.windows.com"];
+        ["united-kingdom", "gb", "great-britain"], older ["api-uk.securitycenter.windows.com"];
     /// Australia.
     Australia, "au", "api-au.securitycenter.microsoft.com", COMMERCIAL, IntegratorListed, ["australia"];
     /// US government: GCC. Its audience is disputed among public clients.
@@ -169,10 +178,10 @@ impl FromStr for Region {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let name = text.trim();
-        let host = name.strip_prefix("https://").unwrap_or(name).trim_end_matches('/');
+        let name = text.trim().to_lowercase();
+        let host = name.strip_prefix("https://").unwrap_or(&name).trim_end_matches('/');
         let host = host.strip_suffix("/api").unwrap_or(host);
-        Self::by_name(&squeezed(host)).ok_or_else(|| {
+        Self::by_host(host).or_else(|| Self::by_name(&squeezed(&name))).ok_or_else(|| {
             ParseError::new(
                 text,
                 "a region or a known host (the names are global, us-2, us-3, eu, uk, au, gcc, gcc-high, security, \
@@ -190,11 +199,10 @@ impl fmt::Display for Region {
 
 /// The base URL of an API or of a sign-in host, as people paste it: a trailing `/`, `/api` or `/api/` is
 /// understood. Everything else that could send a token astray is refused.
-pub(crate) fn parse_base(setting: &'static str, text: &str) -> Result<Url> {
+pub(crate) fn parse_base(setting: &str, example: &str, text: &str) -> Result<Url> {
     let wrong = |what: &str| {
         Error::configuration(format!(
-            "{setting}: {what}; expected https://HOST alone, such as {}",
-            COMMERCIAL.base
+            "{setting}: {what}; expected https://HOST alone, such as {example}"
         ))
     };
     let text = text.trim();
@@ -224,16 +232,6 @@ pub(crate) fn parse_base(setting: &'static str, text: &str) -> Result<Url> {
     }
     url.set_path("/");
     Ok(url)
-}
-
-/// Whether the URL's host is this machine itself.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// A text that failed to parse may still hold a password before an `@`.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use url::{Host, Url};
 
 /// Sends one request and returns its answer, without retries and without following redirects.
 ///
@@ -115,27 +116,25 @@ impl TransportError {
 }
 
 /// The client's own transport.
-pub(crate) struct HttpTransport(reqwest::Client);
-
-/// How the client's own transport connects.
-#[derive(Clone, Debug)]
-pub(crate) struct HttpSettings {
-    pub connect_timeout: Duration,
-    /// Leaves the proxies of the environment aside: nothing between a program and its own machine.
-    pub direct: bool,
+pub(crate) struct HttpTransport {
+    /// By the proxies of the environment, if there are any.
+    outside: reqwest::Client,
+    /// Nothing stands between a program and its own machine.
+    loopback: reqwest::Client,
 }
 
 impl HttpTransport {
-    pub(crate) fn new(settings: &HttpSettings) -> Result<Self, TransportError> {
+    pub(crate) fn new(connect_timeout: Duration) -> Result<Self, TransportError> {
         tls_provider_is_there()?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("defender-response/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(settings.connect_timeout);
-        if settings.direct {
-            builder = builder.no_proxy();
-        }
-        builder.build().map(Self).map_err(TransportError::not_sent)
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("defender-response/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(connect_timeout)
+        };
+        let outside = builder().build().map_err(TransportError::not_sent)?;
+        let loopback = builder().no_proxy().build().map_err(TransportError::not_sent)?;
+        Ok(Self { outside, loopback })
     }
 }
 
@@ -169,7 +168,8 @@ impl Transport for HttpTransport {
         limit: usize,
     ) -> Result<Response<Bytes>, TransportError> {
         let request = reqwest::Request::try_from(request).map_err(TransportError::not_sent)?;
-        let mut answer = self.0.execute(request).await.map_err(without_answer)?;
+        let client = if is_loopback(request.url()) { &self.loopback } else { &self.outside };
+        let mut answer = client.execute(request).await.map_err(without_answer)?;
 
         let mut body = BytesMut::new();
         while let Some(chunk) =
@@ -185,6 +185,16 @@ impl Transport for HttpTransport {
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)
+    }
+}
+
+/// Whether the URL's host is this machine itself.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -5,14 +5,14 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::error::{Error, Result};
 
-/// The longest comment that is sent, in characters, without its reference. The service's own limit isn't
-/// documented.
+/// The longest comment that is sent, in characters, without its reference (16 more). The service's own limit
+/// isn't documented; should it cut, the reference at the beginning is what stays.
 const LONGEST: usize = 1000;
 
 /// Why an action is taken: what auditors read next to it in the portal.
 ///
-/// It is checked when the operation is sent: it may not be blank or longer than 1,000 characters, and is
-/// refused and not cut.
+/// It is checked when the operation is sent: it may not be blank or longer than 1,000 characters (not counting the
+/// 16 of its reference), and is refused and not cut.
 ///
 /// ```
 /// # use defender_response::Comment;
@@ -40,18 +40,20 @@ impl Comment {
     /// What is sent: `[dr-k3f9m2x7qa] INC-4711`, or the text alone.
     pub(crate) fn render(&self) -> Result<String> {
         let length = self.text.chars().count();
-        if self.text.trim().is_empty() {
-            return Err(Error::input("the comment is blank: say why, since auditors read it"));
+        if !self.text.contains(is_visible) {
+            return Err(Error::invalid_input(
+                "the comment is blank: say why, since auditors read it",
+            ));
         }
         if length > LONGEST {
-            return Err(Error::input(format!(
+            return Err(Error::invalid_input(format!(
                 "the comment has {length} characters; at most {LONGEST} are sent, and none is cut"
             )));
         }
         if let Some(control) =
             self.text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
         {
-            return Err(Error::input(format!(
+            return Err(Error::invalid_input(format!(
                 "the comment holds the control character {control:?}"
             )));
         }
@@ -86,6 +88,12 @@ impl fmt::Display for Comment {
     }
 }
 
+/// Whether a reader would see it: neither a blank, nor a control or formatting character.
+fn is_visible(c: char) -> bool {
+    let formatting = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !(c.is_whitespace() || c.is_control() || formatting)
+}
+
 /// `dr-` and ten letters or digits: 50 random bits, from the keys that the standard library draws from the
 /// operating system for its hash maps.
 fn fresh_reference() -> String {
@@ -107,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_comment_is_refused_and_not_cut() {
-        for text in ["", " \n\t", &"é".repeat(1001), "null\0byte"] {
+        for text in ["", " \n\t", "\u{200b}\u{feff}", "\u{202e}", &"é".repeat(1001), "null\0byte"]
+        {
             assert!(Comment::from(text).render().is_err(), "{text:?}");
         }
         let longest = "é".repeat(1000);

@@ -1,11 +1,12 @@
 //! The two operations on a machine action itself: reading it and cancelling it.
 
 use http::Method;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::Comment;
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::MachineAction;
+use crate::error::{Error, Result};
+use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::operation::{Call, Operation, Path, Safety, Spec, read_object};
 use crate::types::ActionId;
 
@@ -42,14 +43,7 @@ impl Operation for GetMachineAction {
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {
-        let action = decode_action(body)?;
-        if action.id.as_str().eq_ignore_ascii_case(self.action.as_str()) {
-            return Ok(action);
-        }
-        Err(Error::new(
-            ErrorKind::Service,
-            format!("the answer is about another action, {}", action.id),
-        ))
+        about(&self.action, decode_action(body)?)
     }
 }
 
@@ -98,16 +92,36 @@ impl Operation for CancelMachineAction {
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {
-        decode_action(body)
+        about(&self.action, decode_action(body)?)
     }
 }
 
 /// A machine action that can be held on to: one without an id can't, however well it parses.
+///
+/// Where the whole can't be read, what matters is: an action was created, and this is its id.
 pub(crate) fn decode_action(body: &[u8]) -> Result<MachineAction> {
-    let action: MachineAction = read_object(body)?;
+    #[derive(Deserialize)]
+    struct Essence {
+        id: ActionId,
+        #[serde(rename = "type", default)]
+        action_type: ActionType,
+        #[serde(default)]
+        status: ActionStatus,
+    }
+    let action: MachineAction = read_object(body).or_else(|unreadable| {
+        let essence: Essence = read_object(body).map_err(|_| unreadable)?;
+        Ok::<_, Error>(MachineAction::new(essence.id, essence.action_type, essence.status))
+    })?;
     if action.id.as_str().is_empty() {
-        let what = "the answer is a machine action without an id";
-        return Err(Error::new(ErrorKind::Service, what));
+        return Err(Error::unusable_answer("the answer is a machine action without an id"));
     }
     Ok(action)
+}
+
+/// An answer about another action than the one that was asked for is no answer.
+fn about(asked: &ActionId, action: MachineAction) -> Result<MachineAction> {
+    if action.id.as_str().eq_ignore_ascii_case(asked.as_str()) {
+        return Ok(action);
+    }
+    Err(Error::unusable_answer(format!("the answer is about another action, {}", action.id)))
 }

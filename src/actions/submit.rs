@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::{ActionHandle, Comment};
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::MachineAction;
 use crate::operation::Operation;
 
@@ -73,6 +73,23 @@ impl Deref for Submitted {
     }
 }
 
+/// Somebody else's finished action in the answer: what became of ours isn't known.
+fn not_ours<O: Submission>(
+    operation: &O,
+    action: MachineAction,
+    reference: Option<String>,
+) -> Error {
+    let what =
+        format!("the answer is another action, {}, that has ended as {}", action.id, action.status);
+    let error = Error::outcome_unknown(Error::unusable_answer(what)).about(action);
+    let target = operation.call().map(|call| call.target().to_owned()).unwrap_or_default();
+    let error = error.of(O::SPEC.name, &target);
+    match reference {
+        Some(reference) => error.referenced(&reference),
+        None => error,
+    }
+}
+
 /// Sends the submission, with a reference before its comment unless the client leaves that off.
 ///
 /// The service may answer with an action that was pending before (unisolate-machine), so an action counts
@@ -89,6 +106,12 @@ pub(crate) async fn submit<O: Submission>(client: &Client, mut operation: O) -> 
         Some(reference) => recorded.contains(reference.as_str()),
         None => recorded == operation.comment_mut().text(),
     };
-    let disposition = if ours { Disposition::Created } else { Disposition::AlreadyPending };
+    let disposition = match ours {
+        true => Disposition::Created,
+        false if action.status.is_terminal() => {
+            return Err(not_ours(&operation, action, reference));
+        }
+        false => Disposition::AlreadyPending,
+    };
     Ok(Submitted { handle: client.action(action.id.clone()), action, disposition })
 }

@@ -74,15 +74,22 @@ impl Wait {
         let deadline = started.checked_add(limit);
         let mut pause = self.every.unwrap_or(FIRST_PAUSE).max(SHORTEST_PAUSE);
         let mut seen = None;
+        let mut refused = 0;
         loop {
             let trouble = match self.read(self.until(deadline)).await {
                 Ok(action) if action.status.is_terminal() => return verdict(&self.handle, action),
                 Ok(action) => {
+                    refused = 0;
                     seen = Some(action);
                     None
                 }
+                // The token is fetched anew after a 401, so one of them says nothing yet.
+                Err(error) if error.is_unauthorized() && refused == 0 => {
+                    refused += 1;
+                    Some(error)
+                }
                 Err(error) if self.goes_on(&error, started) => Some(error),
-                Err(error) => return Err(error),
+                Err(error) => return Err(seen.into_iter().fold(error, Error::about)),
             };
             let left = self.until(deadline);
             if left.is_zero() {

@@ -42,10 +42,12 @@ impl Operation for BatchUpdateAlerts {
 
     fn call(&self) -> Result<Call> {
         if self.alerts.is_empty() {
-            return Err(Error::input("there is no alert to update"));
+            return Err(Error::invalid_input("there is no alert to update"));
         }
         if self.update.has_condition() {
-            return Err(Error::input("only_if can't be checked for several alerts at once"));
+            return Err(Error::invalid_input(
+                "only_if can't be checked for several alerts at once",
+            ));
         }
         let ids: Vec<Value> = self.alerts.iter().map(|id| id.as_str().into()).collect();
         let mut body = self.update.body()?;

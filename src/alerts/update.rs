@@ -114,7 +114,9 @@ impl AlertUpdate {
         }
         if let Some(who) = &self.assigned_to {
             if who.chars().count() > 320 || who.chars().any(char::is_control) {
-                return Err(Error::input("assigned-to is over-long or holds control characters"));
+                return Err(Error::invalid_input(
+                    "assigned-to is over-long or holds control characters",
+                ));
             }
             body.insert("assignedTo".into(), who.as_str().into());
         }
@@ -132,7 +134,7 @@ impl AlertUpdate {
             body.insert("comment".into(), comment.render()?.into());
         }
         if body.is_empty() {
-            return Err(Error::input(
+            return Err(Error::invalid_input(
                 "the update changes nothing: set a status, an assignee, a classification, a determination or a comment",
             ));
         }
@@ -148,7 +150,7 @@ impl AlertUpdate {
             return Ok(());
         }
         let allowed: Vec<_> = allowed.iter().map(Determination::as_str).collect();
-        Err(Error::input(format!(
+        Err(Error::invalid_input(format!(
             "{why} doesn't go with {what}, which takes {}; any_pair() sends it all the same",
             allowed.join(", ")
         )))
@@ -225,7 +227,7 @@ fn settable(member: &str, value: &str, known: bool) -> Result<()> {
     if known {
         return Ok(());
     }
-    Err(Error::input(format!("{value:?} can be read as a {member}, and not set")))
+    Err(Error::invalid_input(format!("{value:?} can be read as a {member}, and not set")))
 }
 
 /// An alert as the service answered an update.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use serde::Deserialize;
+use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::source::{Token, TokenError, TokenRequest};
@@ -104,39 +105,69 @@ fn read_token(body: &[u8]) -> Result<Token, TokenError> {
 
 const MAX_LIFETIME: u64 = 7 * 24 * 3600;
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// What Entra says of an error, without the secret that a hostile answer may echo.
 struct ErrorAnswer {
     error: String,
-    error_description: String,
-    error_codes: Vec<u32>,
+    description: String,
+    codes: Vec<u32>,
     correlation_id: Option<String>,
     trace_id: Option<String>,
 }
 
+impl ErrorAnswer {
+    /// `None` if it isn't Entra that answers.
+    fn read(body: &[u8], secret: &Secret) -> Option<Self> {
+        let value: Value = serde_json::from_slice(body).ok()?;
+        let encoded: String = form_urlencoded::byte_serialize(secret.expose().as_bytes()).collect();
+        let text = |name: &str, max| {
+            let text = value.get(name)?.as_str()?;
+            let text = text.replace(secret.expose(), "…").replace(&encoded, "…");
+            // A description goes on with trace, correlation and time on lines of their own.
+            Some(printable(text.lines().next().unwrap_or_default(), max))
+        };
+        let codes = value.get("error_codes").and_then(Value::as_array);
+        let codes = codes.into_iter().flatten().filter_map(Value::as_u64);
+        let answer = Self {
+            error: text("error", 60).unwrap_or_default(),
+            description: text("error_description", 400).unwrap_or_default(),
+            codes: codes.filter_map(|code| code.try_into().ok()).collect(),
+            correlation_id: text("correlation_id", 60),
+            trace_id: text("trace_id", 60),
+        };
+        (!answer.error.is_empty() || !answer.codes.is_empty()).then_some(answer)
+    }
+
+    /// Whether it passes by itself, as the list of codes has it.
+    fn is_transient(&self, status: u16) -> bool {
+        const TRANSIENT: [u32; 6] = [50_196, 90_006, 90_012, 90_024, 90_033, 90_055];
+        status >= 500
+            || status == 429
+            || self.error == "temporarily_unavailable"
+            || self.codes.iter().any(|code| TRANSIENT.contains(code))
+    }
+}
+
 fn read_error(status: u16, body: &[u8], secret: &Secret) -> TokenError {
-    let Ok(answer) = serde_json::from_slice::<ErrorAnswer>(body) else {
+    let Some(answer) = ErrorAnswer::read(body, secret) else {
         return TokenError::transient(format!(
             "the sign-in host answered {status} with something that isn't an Entra error (a proxy's page?)"
         ));
     };
-    // The description goes on with trace, correlation and time on lines of their own.
-    let first_line = answer.error_description.lines().next().unwrap_or_default();
-    let first_line = first_line.replace(secret.expose(), "…");
-    let mut message = format!("Entra answered {status} {}", printable(&answer.error, 60));
-    if !first_line.is_empty() {
-        message.push_str(": ");
-        message.push_str(&printable(&first_line, 400));
+    let mut message = format!("Entra answered {status} {}", answer.error);
+    if !answer.description.is_empty() {
+        message.extend([": ", &answer.description]);
     }
     for (name, id) in [("trace", &answer.trace_id), ("correlation", &answer.correlation_id)] {
         if let Some(id) = id {
-            message.extend(["; ", name, " id ", &printable(id, 60)]);
+            message.extend(["; ", name, " id ", id]);
         }
     }
-    let permanent = status < 500 && status != 429 && answer.error != "temporarily_unavailable";
-    let error =
-        if permanent { TokenError::permanent(message) } else { TokenError::transient(message) };
-    error.of_entra(answer.error_codes, answer.correlation_id)
+    let error = if answer.is_transient(status) {
+        TokenError::transient(message)
+    } else {
+        TokenError::permanent(message)
+    };
+    error.of_entra(answer.codes, answer.correlation_id)
 }
 
 #[cfg(test)]
@@ -182,5 +213,33 @@ mod tests {
         let message = error.to_string();
         assert!(message.contains("AADSTS7000215") && message.contains("c-1"), "{message}");
         assert!(!message.contains("s3cret"), "{message}");
+    }
+
+    #[test]
+    fn a_transient_code_passes_and_others_do_not() {
+        let answer = |text: &str| read_error(400, text.as_bytes(), &Secret::new("s3cret"));
+        assert!(!answer(r#"{"error":"invalid_request","error_codes":[90055]}"#).is_permanent());
+        assert!(!answer(r#"{"error":"temporarily_unavailable"}"#).is_permanent());
+        assert!(
+            answer(
+                r#"{"error":"invalid_client","error_description":null,"error_codes":[7000215]}"#
+            )
+            .is_permanent()
+        );
+        let proxy = answer(r#"{"message":"blocked"}"#);
+        assert!(!proxy.is_permanent() && proxy.to_string().contains("isn't an Entra error"));
+    }
+
+    #[test]
+    fn the_secret_is_taken_out_of_every_member_in_every_form() {
+        let secret = Secret::new("a~b+c/d=");
+        for echo in ["a~b+c/d=", "a%7Eb%2Bc%2Fd%3D"] {
+            let body = format!(
+                r#"{{"error":"x {echo}","error_description":"y {echo}","trace_id":"{echo}","correlation_id":"{echo}"}}"#
+            );
+            let error = read_error(400, body.as_bytes(), &secret);
+            let shown = format!("{error} {error:?} {:?}", error.correlation_id());
+            assert!(!shown.contains(echo), "{shown}");
+        }
     }
 }

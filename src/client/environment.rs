@@ -1,12 +1,15 @@
 //! A client set up by environment variables.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
+
+use zeroize::Zeroizing;
 
 use super::{Client, ClientBuilder};
 use crate::auth::ClientSecret;
 use crate::error::{Error, Result};
-use crate::region::Region;
+use crate::region::{Region, parse_base};
 use crate::types::Secret;
 
 /// A secret in a file is a line; a file beyond this is the wrong one.
@@ -14,61 +17,82 @@ const LONGEST_SECRET: u64 = 16 * 1024;
 
 /// Where variables come from: the process, or a test's table.
 pub(super) trait Variables {
-    fn get(&self, name: &str) -> Option<String>;
+    fn get(&self, name: &str) -> Option<OsString>;
 
     /// An empty variable counts as unset.
-    fn filled(&self, name: &str) -> Option<String> {
-        self.get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+    fn filled(&self, name: &str) -> Result<Option<String>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let value = value.into_string();
+        let text = value.map_err(|_| Error::configuration(format!("{name} isn't Unicode text")))?;
+        Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 }
 
 pub(super) struct Process;
 
 impl Variables for Process {
-    fn get(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+    fn get(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
     }
 }
 
 pub(super) fn builder(variables: &impl Variables) -> Result<ClientBuilder> {
-    let own = ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE"]
-        .iter()
-        .any(|name| variables.filled(&format!("DEFENDER_{name}")).is_some());
+    let mut own = false;
+    for name in ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE"] {
+        own |= variables.filled(&format!("DEFENDER_{name}"))?.is_some();
+    }
     let prefix = if own { "DEFENDER" } else { "AZURE" };
 
     let mut missing = Vec::new();
     let mut need = |name: String| {
-        let value = variables.filled(&name);
+        let value = variables.filled(&name)?;
         if value.is_none() {
             missing.push(name);
         }
-        value.unwrap_or_default()
+        Ok::<_, Error>(value.unwrap_or_default())
     };
-    let tenant = need(format!("{prefix}_TENANT_ID"));
-    let application = need(format!("{prefix}_CLIENT_ID"));
-    let secret = match variables.filled("DEFENDER_CLIENT_SECRET_FILE") {
+    let tenant = need(format!("{prefix}_TENANT_ID"))?;
+    let application = need(format!("{prefix}_CLIENT_ID"))?;
+    let secret = match variables.filled("DEFENDER_CLIENT_SECRET_FILE")? {
         Some(file) => from_file(variables, &file)?,
-        None => Secret::new(need(format!("{prefix}_CLIENT_SECRET"))),
+        None => Secret::new(need(format!("{prefix}_CLIENT_SECRET"))?),
     };
     if !missing.is_empty() {
         return Err(missing_variables(own, &missing));
     }
 
-    let mut builder = Client::builder(ClientSecret::new(tenant, application, secret));
-    if let Some(region) = variables.filled("DEFENDER_REGION") {
-        let region = region
-            .parse::<Region>()
-            .map_err(|e| Error::configuration("DEFENDER_REGION names no region").caused_by(e))?;
-        builder = builder.region(region);
+    let builder = Client::builder(ClientSecret::new(tenant, application, secret));
+    endpoints(variables, own, builder)
+}
+
+fn endpoints(
+    variables: &impl Variables,
+    own: bool,
+    mut builder: ClientBuilder,
+) -> Result<ClientBuilder> {
+    let mut region = Region::default();
+    if let Some(name) = variables.filled("DEFENDER_REGION")? {
+        let unknown = |e| Error::configuration("DEFENDER_REGION names no region").caused_by(e);
+        region = name.parse::<Region>().map_err(unknown)?;
     }
-    if let Some(url) = variables.filled("DEFENDER_BASE_URL") {
+    builder = builder.region(region);
+    if let Some(url) = variables.filled("DEFENDER_BASE_URL")? {
+        parse_base("DEFENDER_BASE_URL", region.endpoint().base, &url)?;
         builder = builder.base_url(url);
     }
-    let azure_authority = || if own { None } else { variables.filled("AZURE_AUTHORITY_HOST") };
-    if let Some(url) = variables.filled("DEFENDER_AUTHORITY").or_else(azure_authority) {
-        builder = builder.authority(url);
+    let authorities = if own {
+        &["DEFENDER_AUTHORITY"][..]
+    } else {
+        &["DEFENDER_AUTHORITY", "AZURE_AUTHORITY_HOST"]
+    };
+    for name in authorities {
+        if let Some(url) = variables.filled(name)? {
+            parse_base(name, region.endpoint().authority, &url)?;
+            builder = builder.authority(url);
+            break;
+        }
     }
-    if let Some(audience) = variables.filled("DEFENDER_AUDIENCE") {
+    if let Some(audience) = variables.filled("DEFENDER_AUDIENCE")? {
         builder = builder.audience(audience);
     }
     Ok(builder)
@@ -89,7 +113,7 @@ fn missing_variables(own: bool, missing: &[String]) -> Error {
 }
 
 fn from_file(variables: &impl Variables, path: &str) -> Result<Secret> {
-    if variables.filled("DEFENDER_CLIENT_SECRET").is_some() {
+    if variables.filled("DEFENDER_CLIENT_SECRET")?.is_some() {
         return Err(Error::configuration(
             "DEFENDER_CLIENT_SECRET and DEFENDER_CLIENT_SECRET_FILE are both set: which is meant?",
         ));
@@ -101,12 +125,18 @@ fn from_file(variables: &impl Variables, path: &str) -> Result<Secret> {
     file.take(LONGEST_SECRET + 1)
         .read_to_string(&mut text)
         .map_err(|e| wrong("can't be read as text").caused_by(e))?;
-    let secret = Secret::new(text.trim());
-    match (secret.expose().is_empty(), text.len() as u64 > LONGEST_SECRET) {
-        (true, _) => Err(wrong("is empty")),
-        (_, true) => Err(wrong("is too long for a secret")),
-        _ => Ok(secret),
+    let text = Zeroizing::new(text);
+    let secret = text.trim_start_matches('\u{feff}').trim();
+    if secret.is_empty() {
+        return Err(wrong("is empty"));
     }
+    if text.len() as u64 > LONGEST_SECRET {
+        return Err(wrong("is too long for a secret"));
+    }
+    if secret.contains(['\n', '\r']) {
+        return Err(wrong("has more than one line"));
+    }
+    Ok(Secret::new(secret))
 }
 
 #[cfg(test)]
@@ -118,8 +148,8 @@ mod tests {
     const ID: &str = "4f3c2d1e-0000-4000-8000-1a2b3c4d5e6f";
 
     impl Variables for HashMap<&str, &str> {
-        fn get(&self, name: &str) -> Option<String> {
-            HashMap::get(self, name).map(|&value| value.to_owned())
+        fn get(&self, name: &str) -> Option<OsString> {
+            HashMap::get(self, name).map(|&value| value.into())
         }
     }
 
@@ -140,13 +170,14 @@ mod tests {
             ("DEFENDER_CLIENT_ID", ID),
             ("DEFENDER_CLIENT_SECRET", "s3cret"),
             ("DEFENDER_REGION", "gcc-high"),
+            ("DEFENDER_BASE_URL", "https://base.example/api"),
+            ("DEFENDER_AUTHORITY", "https://authority.example"),
             ("DEFENDER_AUDIENCE", "https://audience.example/.default"),
+            ("AZURE_AUTHORITY_HOST", "https://elsewhere.example"),
         ])
         .unwrap();
         let shown = format!("{client:?}");
-        for part in
-            ["api-gov.securitycenter.microsoft.us", "microsoftonline.us", "audience.example\""]
-        {
+        for part in ["//base.example/\"", "//authority.example/", "audience.example\""] {
             assert!(shown.contains(part), "{shown}");
         }
         assert!(!shown.contains("s3cret"));
@@ -205,7 +236,9 @@ mod tests {
         assert!(message(&set).contains("can't be opened"));
         for (content, wrong) in [
             ("s3cret\n", None),
+            ("\u{feff}s3cret\r\n", None),
             (" \n", Some("is empty")),
+            ("s3cret\nanother\n", Some("more than one line")),
             (&*"x".repeat(20_000), Some("is too long")),
         ] {
             std::fs::write(path, content).unwrap();

@@ -12,9 +12,9 @@ use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::operation::{Operation, Preview};
-use crate::region::{Region, is_loopback, parse_base};
+use crate::region::{Region, parse_base};
 use crate::send::Sender;
-use crate::transport::{HttpSettings, HttpTransport, Transport};
+use crate::transport::{HttpTransport, Transport};
 
 /// Connecting takes less than an attempt may, so that a slow connect counts as *not sent*.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -221,9 +221,10 @@ impl ClientBuilder {
     /// credential that can't work, no TLS for https. Nothing is sent yet.
     pub fn build(self) -> Result<Client> {
         let endpoint = self.region.endpoint();
-        let base = parse_base("base URL", self.base_url.as_deref().unwrap_or(endpoint.base))?;
-        let authority =
-            parse_base("authority", self.authority.as_deref().unwrap_or(endpoint.authority))?;
+        let base = self.base_url.as_deref().unwrap_or(endpoint.base);
+        let base = parse_base("base URL", endpoint.base, base)?;
+        let authority = self.authority.as_deref().unwrap_or(endpoint.authority);
+        let authority = parse_base("authority", endpoint.authority, authority)?;
         let audience = self.audience.as_deref().unwrap_or(endpoint.audience).trim();
         let audience = audience.strip_suffix("/.default").unwrap_or(audience).to_owned();
         if audience.is_empty() {
@@ -267,8 +268,7 @@ fn own_transport(base: &Url, authority: &Url) -> Result<Arc<dyn Transport>> {
             "https needs one of the features rustls, rustls-no-provider and native-tls",
         ));
     }
-    let direct = is_loopback(base) && is_loopback(authority);
-    let transport = HttpTransport::new(&HttpSettings { connect_timeout: CONNECT, direct })
+    let transport = HttpTransport::new(CONNECT)
         .map_err(|e| Error::configuration("the HTTP client can't be built").caused_by(e))?;
     Ok(Arc::new(transport))
 }

@@ -158,7 +158,7 @@ impl NewIndicator {
     /// Refuses one that has ended already.
     pub(super) fn check_expiry(&self, now: Timestamp) -> Result<()> {
         match self.expiration_time {
-            Some(at) if at <= now => Err(Error::input(format!(
+            Some(at) if at <= now => Err(Error::invalid_input(format!(
                 "the indicator for {:?} expires at {at}, which is past",
                 self.value
             ))),
@@ -170,7 +170,7 @@ impl NewIndicator {
     pub(super) fn body(&self) -> Result<Map<String, Value>> {
         let value = self.wire_value()?;
         if matches!(self.action, IndicatorAction::Unrecognized(_)) {
-            return Err(Error::input(format!(
+            return Err(Error::invalid_input(format!(
                 "{:?} can be read as an action, and not set",
                 self.action.as_str()
             )));
@@ -194,7 +194,7 @@ impl NewIndicator {
         if let Some(severity) = &self.severity {
             use Severity::{High, Informational, Low, Medium};
             if !matches!(severity, Informational | Low | Medium | High) {
-                return Err(Error::input(format!(
+                return Err(Error::invalid_input(format!(
                     "{:?} can be read as a severity, and not set",
                     severity.as_str()
                 )));
@@ -218,7 +218,7 @@ impl NewIndicator {
 }
 
 fn text(name: &str, text: &str) -> Result<Value> {
-    let wrong = |what: &str| Err(Error::input(format!("the indicator's {name} {what}")));
+    let wrong = |what: &str| Err(Error::invalid_input(format!("the indicator's {name} {what}")));
     if text.trim().is_empty() {
         return wrong("is blank");
     }

@@ -168,7 +168,7 @@ pub(super) fn check_batch(length: usize, done: &str) -> Result<()> {
     if (1..=LARGEST_BATCH).contains(&length) {
         return Ok(());
     }
-    Err(Error::input(format!(
+    Err(Error::invalid_input(format!(
         "{length} indicators can't be {done} in one call, which takes 1 to {LARGEST_BATCH}"
     )))
 }

@@ -18,7 +18,10 @@ const LONGEST_URL: usize = 4096;
 pub(super) fn wire_value(kind: &IndicatorType, value: &str) -> Result<String> {
     let value = value.trim();
     let wrong = |what: &str| {
-        Error::input(format!("{:?} can't be a {kind} indicator: {what}", printable(value, 120)))
+        Error::invalid_input(format!(
+            "{:?} can't be a {kind} indicator: {what}",
+            printable(value, 120)
+        ))
     };
     if value.is_empty() {
         return Err(wrong("it is empty"));
@@ -55,7 +58,7 @@ pub(super) fn check_action(kind: &IndicatorType, action: &IndicatorAction) -> Re
         return Ok(());
     }
     let names: Vec<_> = allowed.iter().map(IndicatorAction::as_str).collect();
-    Err(Error::input(format!(
+    Err(Error::invalid_input(format!(
         "{action} isn't an action for a {kind} indicator, which takes {}; any_action() sends it all the same",
         names.join(", ")
     )))

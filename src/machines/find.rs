@@ -129,7 +129,7 @@ impl Operation for FindMachinesByTag {
 
     fn call(&self) -> Result<Call> {
         if self.tag.trim().is_empty() {
-            return Err(Error::input("the tag is blank"));
+            return Err(Error::invalid_input("the tag is blank"));
         }
         Ok(Call::new(&*self.tag, Path::new(["machines", "findbytag"])?)
             .query("tag", &*self.tag)
@@ -225,7 +225,9 @@ impl Machines {
 
     async fn named(&self, name: &str) -> Result<Vec<Machine>> {
         if !super::get::is_host_name(name) {
-            return Err(Error::input(format!("{name:?} isn't a host name")).of("find", name));
+            return Err(
+                Error::invalid_input(format!("{name:?} isn't a host name")).of("find", name)
+            );
         }
         let lower = name.to_lowercase();
         let mut filter = Filter::eq("computerDnsName", &lower);
@@ -260,7 +262,7 @@ fn the_one(mut matches: Vec<Machine>, what: &str, newest_active: bool) -> Result
             return Ok(newest.clone());
         }
     } else if matches.len() == 1 {
-        return matches.pop().ok_or_else(|| Error::input("no machine"));
+        return matches.pop().ok_or_else(|| Error::invalid_input("no machine"));
     }
     let (kind, found) = match (matches.len(), newest_active) {
         (0, _) => (ErrorKind::NotFound, "there is no machine"),

@@ -46,7 +46,16 @@ impl Operation for GetMachine {
     }
 
     fn decode(&self, body: &[u8]) -> Result<Machine> {
-        read_object(body)
+        let machine: Machine = read_object(body)?;
+        let asked_by_id = is_machine_id(&self.key);
+        if machine.id.as_str().is_empty() {
+            return Err(Error::unusable_answer("the answer is a machine without an id"));
+        }
+        if asked_by_id && !machine.id.as_str().eq_ignore_ascii_case(&self.key) {
+            let what = format!("the answer is about another machine, {}", machine.id);
+            return Err(Error::unusable_answer(what));
+        }
+        Ok(machine)
     }
 }
 
@@ -63,8 +72,8 @@ impl MachineHandle {
 impl Machines {
     /// Reads the machine of this name: [`GetMachine`].
     ///
-    /// The name is the full one (`ws-042.corp.example`); whether the service finds a host by its first label isn't
-    /// documented. Where several entries share a name, the service picks one of them.
+    /// The name is the full one (`ws-042.corp.example`). Where several entries share it, the service picks one of them;
+    /// [`find`](Self::find) tells them apart, and also knows first labels.
     ///
     /// ```no_run
     /// # async fn f(defender: defender_response::Client) -> defender_response::Result<()> {
@@ -80,10 +89,11 @@ impl Machines {
         let name = name.trim();
         let target = |error: Error| error.of(GetMachine::SPEC.name, name);
         if !is_host_name(name) {
-            return Err(target(Error::input("this isn't a host name")));
+            return Err(target(Error::invalid_input("this isn't a host name")));
         }
         let machine = self.client.send(&GetMachine::by_name(name)).await?;
-        if machine.is_named(name) {
+        let own = machine.computer_dns_name.as_deref().unwrap_or_default();
+        if own.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.')) {
             return Ok(machine);
         }
         let other = machine.computer_dns_name.as_deref().unwrap_or("a machine without a name");

@@ -3,10 +3,10 @@
 use http::Method;
 use serde_json::json;
 
-use super::{MachineHandle, submission};
-use crate::actions::{Comment, Submission, Submitted, decode_action, submit};
+use super::{MachineHandle, submission, submitted};
+use crate::actions::{Comment, Submission, Submitted, submit};
 use crate::error::Result;
-use crate::model::MachineAction;
+use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Operation, Safety, Spec};
 use crate::types::MachineId;
 
@@ -77,7 +77,7 @@ impl Operation for Isolate {
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {
-        decode_action(body)
+        submitted(&self.machine, &ActionType::Isolate, body)
     }
 }
 
@@ -147,7 +147,7 @@ impl Operation for Unisolate {
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {
-        decode_action(body)
+        submitted(&self.machine, &ActionType::Unisolate, body)
     }
 }
 

@@ -9,8 +9,10 @@ mod scan;
 
 use serde_json::Value;
 
+use crate::actions::decode_action;
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Path};
 use crate::types::MachineId;
 
@@ -64,6 +66,24 @@ impl MachineHandle {
 #[derive(Clone, Debug)]
 pub struct Machines {
     client: Client,
+}
+
+/// What the verbs share: an answer about another machine or another kind of action tells nothing of ours.
+fn submitted(machine: &MachineId, kind: &ActionType, body: &[u8]) -> Result<MachineAction> {
+    let action = decode_action(body)?;
+    let other_kind = !action.action_type.as_str().is_empty() && action.action_type != *kind;
+    let other_machine = action
+        .machine_id
+        .as_ref()
+        .is_some_and(|id| !id.as_str().eq_ignore_ascii_case(machine.as_str()));
+    if other_kind || other_machine {
+        return Err(Error::unusable_answer(format!(
+            "the answer is about something else: {} of machine {}",
+            action.action_type,
+            action.machine_id.as_ref().map_or("unnamed", MachineId::as_str),
+        )));
+    }
+    Ok(action)
 }
 
 /// What the verbs share: `POST /api/machines/{id}/{verb}`.

@@ -147,7 +147,8 @@ impl Machine {
         let own = own.trim_end_matches('.');
         let name = name.trim_end_matches('.');
         let first_label = own.split('.').next().unwrap_or(own);
-        own.eq_ignore_ascii_case(name) || first_label.eq_ignore_ascii_case(name)
+        let is_a_name = name.contains(char::is_alphabetic);
+        is_a_name && (own.eq_ignore_ascii_case(name) || first_label.eq_ignore_ascii_case(name))
     }
 }
 

@@ -45,7 +45,7 @@ impl ListQuery {
 
     pub(crate) fn call(&self, segment: &'static str) -> Result<Call> {
         if self.top == 0 || self.top > LARGEST_PAGE {
-            return Err(Error::input(format!(
+            return Err(Error::invalid_input(format!(
                 "a page has 1 to {LARGEST_PAGE} items, not {}",
                 self.top
             )));

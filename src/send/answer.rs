@@ -12,6 +12,8 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Timestamp, printable};
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// The longest pause that is believed of a `Retry-After`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
@@ -19,11 +21,13 @@ pub(super) fn read(
     response: Response<Bytes>,
     bearer: &Bearer,
     clock: &dyn Clock,
-) -> Result<Bytes, Failure> {
+) -> Result<(StatusCode, Bytes), Failure> {
     let (head, body) = response.into_parts();
+    let body =
+        if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body };
     let page = is_page(&head.headers, &body);
     if head.status.is_success() && !page {
-        return Ok(body);
+        return Ok((head.status, body));
     }
     let retry_after = retry_after(&head.headers, clock.wall());
     if let Some(envelope) = Envelope::read(&body, bearer).filter(|_| !page) {
@@ -36,6 +40,7 @@ pub(super) fn read(
 fn from_service(status: StatusCode, said: &Envelope, retry_after: Option<Duration>) -> Failure {
     let (kind, advice) = said.kind(status);
     let what = match (said.code.as_str(), said.message.as_str()) {
+        ("", "") => format!("the service answered {} without saying why", status.as_u16()),
         ("", message) => format!("the service answered {}: {message}", status.as_u16()),
         (code, "") => format!("the service answered {} {code}", status.as_u16()),
         (code, message) => format!("the service answered {} {code}: {message}", status.as_u16()),
@@ -72,7 +77,10 @@ fn from_elsewhere(
         _ => ErrorKind::Intermediary,
     };
     let what = if status.is_redirection() {
-        format!("the answer was {number}, a redirect to {}, which isn't followed", host_of(headers))
+        format!(
+            "the answer was {number}, a redirect to {}, which isn't followed",
+            host_of(headers, bearer)
+        )
     } else if empty {
         format!("the answer was {number} with an empty body")
     } else {
@@ -127,10 +135,10 @@ fn page_title(body: &[u8]) -> String {
     }
 }
 
-fn host_of(headers: &HeaderMap) -> String {
+fn host_of(headers: &HeaderMap, bearer: &Bearer) -> String {
     let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
     match location.and_then(|text| url::Url::parse(text).ok()) {
-        Some(url) => printable(url.host_str().unwrap_or("nowhere"), 80),
+        Some(url) => printable(&bearer.scrub(url.host_str().unwrap_or("nowhere")), 80),
         None => "another path".to_owned(),
     }
 }

@@ -23,14 +23,18 @@ impl Envelope {
     /// Reads it out of an answer. A hostile answer may echo the request, so the token is taken out.
     pub(super) fn read(body: &[u8], bearer: &Bearer) -> Option<Self> {
         let value: Value = serde_json::from_slice(body).ok()?;
-        let error = value.get("error")?;
+        // An unknown route answers `{"Message":..}` without the envelope.
+        let error = value.get("error").filter(|error| error.is_object()).unwrap_or(&value);
+        if !error.is_object() {
+            return None;
+        }
         let text = |name, max| {
             let text = error.get(name).and_then(Value::as_str)?;
             Some(printable(&bearer.scrub(text), max))
         };
         Some(Self {
             code: text("code", 100).unwrap_or_default(),
-            message: text("message", 600).unwrap_or_default(),
+            message: text("message", 600).or_else(|| text("Message", 600)).unwrap_or_default(),
             target: text("target", 100),
         })
     }
@@ -43,7 +47,9 @@ impl Envelope {
     pub(super) fn kind(&self, status: StatusCode) -> (ErrorKind, Option<Cow<'static, str>>) {
         let kind = match (status.as_u16(), self.code.as_str()) {
             (400, "ActiveRequestAlreadyExists") => ErrorKind::AlreadyRunning,
-            (400, _) if self.says("already in progress") => ErrorKind::AlreadyRunning,
+            (400, "" | "BadRequest") if self.says("action is already in progress") => {
+                ErrorKind::AlreadyRunning
+            }
             (400, "OsPlatformNotSupported" | "ClientVersionNotSupported") => ErrorKind::Unsupported,
             (401, _) if self.is_about_the_licence() => ErrorKind::Unlicensed,
             (401, _) => ErrorKind::Unauthorized,
@@ -77,6 +83,9 @@ impl Envelope {
 
     fn advice(&self, kind: ErrorKind) -> Option<Cow<'static, str>> {
         Some(match kind {
+            ErrorKind::PermissionDenied if self.code == "DisallowedOperation" => {
+                "the tenant's settings don't allow this operation; no role changes that".into()
+            }
             ErrorKind::PermissionDenied => match self.required_roles().as_slice() {
                 [] => "grant the application the role and have an administrator consent".into(),
                 roles => format!(

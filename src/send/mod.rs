@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use tracing::debug;
 use url::Url;
 
@@ -30,20 +30,29 @@ pub(crate) struct Sender {
     pub clock: Arc<dyn Clock>,
 }
 
+/// A successful answer, and the token it was had with.
+struct Answered {
+    status: StatusCode,
+    body: Bytes,
+    bearer: Bearer,
+}
+
 impl Sender {
     /// Sends a typed operation and reads its answer.
     pub(crate) async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
         let (spec, safety) = (O::SPEC, operation.safety());
         let call = operation.call().map_err(|e| e.of(spec.name, ""))?;
-        let body = self.attempt(spec, safety, &call).await?;
-        operation.decode(&body).map_err(|e| {
-            let told = Failure::unclear(e).told(safety);
-            told.of(spec.name, call.target())
+        let answered = self.attempt(spec, safety, &call).await?;
+        operation.decode(&answered.body).map_err(|error| {
+            let error = error
+                .answered(Some(answered.status.as_u16()), None, None)
+                .scrubbed(|text| answered.bearer.scrub(text));
+            Failure::unclear(error).told(safety).of(spec.name, call.target())
         })
     }
 
-    /// One attempt: the body of a successful answer, or what went wrong.
-    async fn attempt(&self, spec: &Spec, safety: Safety, call: &Call) -> Result<Bytes> {
+    /// One attempt: a successful answer, or what went wrong.
+    async fn attempt(&self, spec: &Spec, safety: Safety, call: &Call) -> Result<Answered> {
         let failed = |error: Error| error.of(spec.name, call.target());
         let bearer = self.tokens.get().await.map_err(|e| failed(no_token(e)))?;
         let request = self.request(spec, call, &bearer).map_err(failed)?;
@@ -58,9 +67,9 @@ impl Sender {
         let took = self.clock.now().saturating_duration_since(started);
 
         match outcome {
-            Ok(body) => {
+            Ok((status, body)) => {
                 debug!(operation = spec.name, target = call.target(), ?took, "answered");
-                Ok(body)
+                Ok(Answered { status, body, bearer })
             }
             Err(failure) => {
                 let error = failed(failure.told(safety));
@@ -85,7 +94,7 @@ impl Sender {
         }
         request
             .body(call.body().cloned().unwrap_or_default())
-            .map_err(|e| Error::input("the request can't be built").caused_by(e))
+            .map_err(|e| Error::invalid_input("the request can't be built").caused_by(e))
     }
 }
 

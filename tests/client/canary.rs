@@ -65,6 +65,7 @@ async fn errors_show_no_secret_even_when_the_other_side_echoes_it() {
         Script::new().token(json(500, &format!("<html>{SECRET}"))),
         Script::new().token(Err(TransportError::unanswered("reset"))),
         Script::new().then(error(400, TOKEN, TOKEN)),
+        Script::new().then(json(201, &format!(r#"{{"id":"1","type":"{TOKEN}"}}"#))),
         Script::new().then(error(
             403,
             "Forbidden",

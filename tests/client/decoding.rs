@@ -32,6 +32,21 @@ fn both_names_of_the_last_update_are_read() {
 }
 
 #[test]
+fn a_repeated_member_keeps_the_last_value_that_says_something() {
+    let twice = r#"{"id":"1","id":null,"externalId":"a","externalID":null,"lastUpdateTimeUtc":null,
+        "lastUpdateDateTimeUtc":"2018-12-04T12:18:27Z","status":"Pending","status":"Succeeded"}"#;
+    let action: MachineAction = serde_json::from_str(twice).unwrap();
+    assert_eq!((action.id.as_str(), action.external_id.as_deref()), ("1", Some("a")));
+    assert!(action.last_update_date_time_utc.is_some());
+    assert_eq!(action.status, ActionStatus::Succeeded);
+    let machine: Machine = serde_json::from_str(
+        r#"{"id":"1","onboardingstatus":"onboarded","onboardingStatus":null}"#,
+    )
+    .unwrap();
+    assert_eq!(machine.onboarding_status, OnboardingStatus::Onboarded);
+}
+
+#[test]
 fn null_missing_unknown_and_odd_members_lose_no_action() {
     let nulls = action(json!({
         "id": "947a677a-a11a-4240-ab6q-91277e2386b9", "type": "Offboard", "status": "Pending",

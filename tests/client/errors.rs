@@ -74,6 +74,7 @@ async fn a_lost_answer_is_an_unknown_outcome_for_a_submission_and_not_for_a_read
                 "https://elsewhere.example/x?t=1",
             ),
             answer(403, "text/html", "<html><title>Blocked by policy</title></html>"),
+            answer(404, "text/plain", "no such page"),
         ]
     };
     for outcome in lost() {
@@ -100,6 +101,40 @@ async fn a_lost_answer_is_an_unknown_outcome_for_a_submission_and_not_for_a_read
         };
         assert!(!error.is_outcome_unknown(), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_keeps_what_the_answer_said() {
+    let answer = with_header(error(503, "ServiceUnavailable", "busy"), "retry-after", "2");
+    let told = isolate(Script::new().then(answer)).await;
+    assert_eq!((told.status(), told.code()), (Some(503), Some("ServiceUnavailable")));
+    assert_eq!(told.retry_after(), Some(Duration::from_secs(2)));
+    assert!(told.correlation_id().is_some());
+    assert_eq!(isolate(Script::new().then(json(201, "{}"))).await.status(), Some(201));
+}
+
+#[tokio::test]
+async fn an_answer_without_envelope_has_the_kind_of_its_status() {
+    for (outcome, kind) in [
+        (answer(401, "text/plain", ""), ErrorKind::Unauthorized),
+        (answer(403, "text/plain", ""), ErrorKind::PermissionDenied),
+        (answer(404, "text/plain", ""), ErrorKind::NotFound),
+        (answer(400, "text/plain", ""), ErrorKind::InvalidRequest),
+        (json(401, "{}"), ErrorKind::Unauthorized),
+        (json(403, r#"{"error":null}"#), ErrorKind::PermissionDenied),
+        (json(404, r#"{"Message":"No HTTP resource was found"}"#), ErrorKind::NotFound),
+    ] {
+        let shown = format!("{outcome:?}");
+        let told = isolate(Script::new().then(outcome)).await;
+        assert_eq!(told.kind(), kind, "{shown}");
+        assert!(!told.to_string().contains(": ;") && !told.to_string().ends_with(": "), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_text_stays_on_one_line() {
+    let told = isolate(Script::new().then(error(400, "Bad\\nCode", "one\\ntwo\\u001b[31m"))).await;
+    assert!(!told.to_string().contains(['\n', '\u{1b}']), "{told}");
 }
 
 #[tokio::test]

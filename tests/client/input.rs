@@ -42,7 +42,7 @@ fn identifiers_are_strict_in_a_callers_own_json_too() {
 
 #[test]
 fn a_path_has_no_segment_that_leads_elsewhere() {
-    for bad in ["", ".", ".."] {
+    for bad in ["", ".", "..", ".\t.", "\n", "a\rb"] {
         assert!(Path::new(["machines", bad]).unwrap_err().is_invalid_input(), "{bad:?}");
     }
 }

@@ -14,6 +14,7 @@ mod lists;
 mod recorded;
 mod regions;
 mod script;
+mod sockets;
 mod switches;
 mod ten_actions;
 mod waiting;

@@ -105,7 +105,7 @@ async fn a_read_that_fails_now_and_then_does_not_end_the_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn what_no_later_read_would_get_past_ends_the_wait() {
-    for (status, code) in [(403, "Forbidden"), (401, "Unauthorized"), (400, "BadRequest")] {
+    for (status, code) in [(403, "Forbidden"), (400, "BadRequest")] {
         let script = Script::new().then(error(status, code, ""));
         assert!(handle(&script).wait().within(MINUTE).await.is_err());
         assert_eq!(script.sent().len(), 1, "{code}");
@@ -157,4 +157,68 @@ async fn a_submission_is_created_only_when_the_answer_carries_its_reference() {
     assert_eq!(submitted.disposition(), Disposition::Created);
     let sent = script.sent();
     assert_eq!(&sent[0].body()[..], br#"{"Comment":"INC-4711","IsolationType":"Full"}"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refused_token_does_not_end_a_wait_and_two_in_a_row_do() {
+    let refused = || error(401, "Unauthorized", "");
+    let script = Script::new()
+        .then(refused())
+        .then(action(200, "Pending"))
+        .then(refused())
+        .then(action(200, "Succeeded"));
+    assert!(handle(&script).wait().within(MINUTE).await.is_ok());
+
+    let script = Script::new().then(action(200, "Pending")).then(refused()).then(refused());
+    let error = handle(&script).wait().within(MINUTE).await.unwrap_err();
+    assert!(error.is_unauthorized(), "{error:?}");
+    assert!(error.action().is_some(), "what was last seen is kept");
+}
+
+#[tokio::test]
+async fn without_references_a_comment_of_somebody_else_is_not_ours() {
+    let script = Script::new().then(action(201, "Pending"));
+    let client = script.builder().without_references().build().unwrap();
+    let host = client.machine(MACHINE.parse::<MachineId>().unwrap());
+    let submitted = host.isolate(IsolationType::Full, "something else").await.unwrap();
+    assert_eq!(submitted.disposition(), Disposition::AlreadyPending);
+}
+
+#[tokio::test]
+async fn an_answer_about_something_else_is_an_unknown_outcome() {
+    let other = |members: &str| json(201, &format!(r#"{{"id":"{ACTION}",{members}}}"#));
+    for answer in [
+        other(r#""type":"Unisolate","status":"Pending""#),
+        other(
+            r#""type":"Isolate","status":"Pending","machineId":"0000000000000000000000000000000000000000""#,
+        ),
+        other(&format!(
+            r#""type":"Isolate","status":"Succeeded","machineId":"{MACHINE}","requestorComment":"old""#
+        )),
+    ] {
+        let script = Script::new().then(answer);
+        let host = script.client().machine(MACHINE.parse::<MachineId>().unwrap());
+        let error = host.isolate(IsolationType::Full, "INC-4711").await.unwrap_err();
+        assert!(error.is_outcome_unknown() && error.reference().is_some(), "{error:?}");
+        assert_eq!(
+            (error.status().is_some() || error.action().is_some(), error.operation()),
+            (true, Some("isolate"))
+        );
+    }
+    let script = Script::new()
+        .then(json(200, r#"{"id":"00000000-0000-4000-8000-000000000000","status":"Cancelled"}"#));
+    assert!(handle(&script).cancel("c").await.unwrap_err().is_service());
+}
+
+#[tokio::test]
+async fn an_action_that_can_hardly_be_read_is_held_on_to() {
+    for odd in [r#""errorHResult":1e400"#, r#""requestorComment":"\ud800""#] {
+        let script = Script::new().then(json(
+            201,
+            &format!(r#"{{"id":"{ACTION}","type":"Isolate","status":"Pending",{odd}}}"#),
+        ));
+        let host = script.client().machine(MACHINE.parse::<MachineId>().unwrap());
+        let submitted = host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
+        assert_eq!(submitted.id().as_str(), ACTION, "{odd}");
+    }
 }
