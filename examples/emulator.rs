@@ -28,7 +28,13 @@ async fn main() -> ExitCode {
     let emulator = wanted.builder.build();
     let Some(address) = wanted.listen else {
         for switch in emulator.switches() {
-            println!("{}={}  [{}]  {}", switch.name, switch.value, switch.takes.join("|"), switch.about);
+            println!(
+                "{}={}  [{}]  {}",
+                switch.name,
+                switch.value,
+                switch.takes.join("|"),
+                switch.about
+            );
         }
         return ExitCode::SUCCESS;
     };

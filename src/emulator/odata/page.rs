@@ -142,7 +142,9 @@ mod tests {
                 "id" => Cell::Number(f64::from(self.id)),
                 "name" => self.name.into(),
                 "seen" => Cell::from(
-                    format!("2026-01-0{}T00:00:00Z", self.id).parse::<crate::types::Timestamp>().ok(),
+                    format!("2026-01-0{}T00:00:00Z", self.id)
+                        .parse::<crate::types::Timestamp>()
+                        .ok(),
                 ),
                 _ => Cell::Texts(&self.tags),
             }
