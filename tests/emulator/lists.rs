@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_response::emulator::{Emulator, MachineSetup};
+use defender_response::emulator::{Emulator, EmulatorBuilder, MachineSetup};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -187,7 +187,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let machines = [&name, &other].map(|name| MachineSetup::new(name.clone()));
-            let emulator = machines.into_iter().fold(Emulator::builder(), |b, m| b.machine(m)).build();
+            let emulator = machines.into_iter().fold(Emulator::builder(), EmulatorBuilder::machine).build();
             let client = Plain::signed_in(&emulator).await;
             let filter = format!("computerDnsName eq '{}'", name.replace('\'', "''"));
             let list = client.list("/api/machines", &[("$filter", &filter)]).await;
