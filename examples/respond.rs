@@ -1,7 +1,8 @@
-//! An incident, played through: a host is found, isolated and scanned, and the evidence is shown.
+//! An incident, played through: a host is found, isolated and scanned, the incident's indicators are pushed, its
+//! alert is commented on and resolved, and the evidence is shown.
 //!
 //! Without any `DEFENDER_*` variable it runs on the emulator inside this program. With a tenant it needs
-//! `--live --host NAME --confirm NAME`. Exit status: 0 if each step is done by the service's records, 1 if
+//! `--live --host NAME --confirm NAME`, and touches alerts and indicators only as named. Exit status: 0 if each step is done by the service's records, 1 if
 //! one isn't, 2 for wrong usage.
 
 use std::error::Error as _;
@@ -9,23 +10,38 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use defender_response::emulator::{Emulator, Listening};
-use defender_response::model::{Machine, MachineAction};
-use defender_response::{Client, ClientSecret, Error, IsolationType, ScanType, Submitted};
+use defender_response::model::{
+    Alert, AlertStatus, Classification, Determination, IndicatorAction, IndicatorType, Machine,
+    MachineAction, Severity,
+};
+use defender_response::{
+    AlertId, AlertUpdate, Client, ClientSecret, Error, Filter, IsolationType, NewIndicator,
+    ScanType, Submitted,
+};
 
 const USAGE: &str = "\
-usage: respond [--host NAME] [--release] [--live --confirm NAME]
+usage: respond [--host NAME] [--alert ID] [--block TYPE=VALUE].. [--release]
+               [--live --confirm NAME [--confirm-tenant ID]]
 
-  --host NAME      the host to contain (on the emulator ws-042.corp.example)
-  --release        release it at the end
-  --live           act on a real tenant, set up by DEFENDER_TENANT_ID, DEFENDER_CLIENT_ID,
-                   DEFENDER_CLIENT_SECRET (or _FILE) and DEFENDER_REGION
-  --confirm NAME   with --live: the host's name once more";
+  --host NAME          the host to contain (on the emulator ws-042.corp.example)
+  --alert ID           the alert to comment on and resolve (on the emulator the host's newest)
+  --block TYPE=VALUE   an indicator to block, such as DomainName=evil.example (on the emulator three)
+  --release            release the host at the end
+  --live               act on a real tenant, set up by DEFENDER_TENANT_ID, DEFENDER_CLIENT_ID,
+                       DEFENDER_CLIENT_SECRET (or _FILE) and DEFENDER_REGION
+  --confirm NAME       with --live: the host's name once more
+  --confirm-tenant ID  with --live and --block: the tenant's id once more";
 
 const INCIDENT: &str = "INC-4711: beaconing to a known command-and-control host";
+
+type Problem = Box<dyn std::error::Error>;
 
 #[derive(Default)]
 struct Options {
     host: Option<String>,
+    alert: Option<AlertId>,
+    block: Vec<(IndicatorType, String)>,
+    confirm_tenant: Option<String>,
     release: bool,
     live: bool,
     confirm: Option<String>,
@@ -35,6 +51,8 @@ struct Options {
 struct Stage {
     client: Client,
     host: String,
+    alert: Option<AlertId>,
+    block: Vec<(IndicatorType, String)>,
     pace: Duration,
     patience: Duration,
     _emulator: Option<Listening>,
@@ -53,31 +71,44 @@ async fn main() -> ExitCode {
     match respond(&stage, options.release).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
+            report(&*error);
             ExitCode::FAILURE
         }
     }
 }
 
-async fn respond(stage: &Stage, release: bool) -> Result<(), Error> {
-    println!("\n1  find {}", stage.host);
+async fn respond(stage: &Stage, release: bool) -> Result<(), Problem> {
+    let mut steps = 1..;
+    let mut step = |what: &str| println!("\n{}  {what}", steps.next().unwrap_or_default());
+
+    step(&format!("find {}", stage.host));
     let machine = stage.client.machines().by_name(&stage.host).await?;
     show_machine(&machine);
     let host = stage.client.machine(&machine.id);
     let mut evidence = Vec::new();
 
-    println!("\n2  isolate it, fully");
+    step("isolate it, fully");
     let action = host.isolate(IsolationType::Full, INCIDENT).await?;
     evidence.push(done(stage, action).await?);
 
-    println!("\n3  scan it");
+    step("scan it");
     let action = host.scan(ScanType::Quick, INCIDENT).await?;
     evidence.push(done(stage, action).await?);
 
+    if !stage.block.is_empty() {
+        step("block its indicators");
+        push_indicators(stage).await?;
+    }
+
     if release {
-        println!("\n4  release it");
+        step("release it");
         let action = host.unisolate("INC-4711: host cleaned").await?;
         evidence.push(done(stage, action).await?);
+    }
+
+    if let Some(alert) = &stage.alert {
+        step("comment on the alert and resolve it");
+        resolve(stage, alert).await?;
     }
 
     println!("\nEvidence, by the service's records");
@@ -100,6 +131,44 @@ async fn done(stage: &Stage, submitted: Submitted) -> Result<MachineAction, Erro
         }
     };
     submitted.wait().every(stage.pace).on_update(tell).within(stage.patience).await
+}
+
+/// Pushes the incident's indicators; each has to be accepted.
+async fn push_indicators(stage: &Stage) -> Result<(), Error> {
+    let new: Vec<_> = stage
+        .block
+        .iter()
+        .map(|(kind, value)| {
+            NewIndicator::new(kind.clone(), value, IndicatorAction::Block, "INC-4711", INCIDENT)
+                .application("respond")
+                .severity(Severity::High)
+                .generate_alert(true)
+        })
+        .collect();
+    for indicator in new {
+        let stored = stage.client.indicators().create_or_update(indicator.clone()).await?;
+        println!("   accepted as {}  {} {}", stored.id, stored.indicator_type, indicator.value());
+    }
+    println!("   they take effect within minutes to two days");
+    Ok(())
+}
+
+async fn resolve(stage: &Stage, alert: &AlertId) -> Result<(), Problem> {
+    let alert = stage.client.alert(alert);
+    let comment = format!("INC-4711: {} isolated and scanned", stage.host);
+    let commented = alert.comment(comment).await?;
+    println!("   commented, as comment {}", commented.alert().comments.len());
+    let update = AlertUpdate::new()
+        .status(AlertStatus::Resolved)
+        .classify(Classification::TruePositive, Determination::Malware);
+    let updated = alert.update(update).await?;
+    // An answer to an update may show the values from before; then it is read again.
+    let shown = if updated.confirmed() { updated.into_alert() } else { alert.get().await? };
+    println!("   {} is {}: {}", alert.id(), shown.status, shown.title.unwrap_or_default());
+    match shown.status {
+        AlertStatus::Resolved => Ok(()),
+        other => Err(format!("the alert is shown as {other}, not as resolved").into()),
+    }
 }
 
 fn show_machine(machine: &Machine) {
@@ -136,14 +205,15 @@ fn show_evidence(action: &MachineAction) {
     println!("      {}", text(&action.requestor_comment));
 }
 
-fn report(error: &Error) {
+fn report(error: &(dyn std::error::Error + 'static)) {
     eprintln!("\nNot done. {error}");
     let mut cause = error.source();
     while let Some(link) = cause {
         eprintln!("   because {link}");
         cause = link.source();
     }
-    if let Some(reference) = error.reference() {
+    let reference = error.downcast_ref::<Error>().and_then(Error::reference);
+    if let Some(reference) = reference {
         eprintln!("   its comment begins with [{reference}]");
     }
 }
@@ -173,17 +243,23 @@ async fn stage(options: &Options) -> Result<Stage, String> {
     if !is_local && !is_meant {
         return Err(format!("this would isolate {host} for real: say --live --confirm {host}"));
     }
+    let is_tenant_meant = options.confirm_tenant.as_deref() == Some(&*tenant);
+    if !is_local && !options.block.is_empty() && !is_tenant_meant {
+        return Err(format!("this would block for all of {tenant}: say --confirm-tenant {tenant}"));
+    }
     let (pace, patience) = if is_local { (200, 60) } else { (5_000, 1_800) };
     Ok(Stage {
         client,
         host,
+        alert: options.alert.clone(),
+        block: options.block.clone(),
         pace: Duration::from_millis(pace),
         patience: Duration::from_secs(patience),
         _emulator: None,
     })
 }
 
-async fn on_the_emulator(options: &Options) -> Result<Stage, Box<dyn std::error::Error>> {
+async fn on_the_emulator(options: &Options) -> Result<Stage, Problem> {
     let emulator = Emulator::new();
     let listening = emulator.listen("127.0.0.1:0".parse()?).await?;
     println!(
@@ -196,22 +272,46 @@ async fn on_the_emulator(options: &Options) -> Result<Stage, Box<dyn std::error:
         .authority(listening.authority())
         .audience(emulator.audience())
         .build()?;
+    let mut block = options.block.clone();
+    if block.is_empty() {
+        block.push((IndicatorType::DomainName, "c2.evil.example".to_owned()));
+        block.push((IndicatorType::Url, "https://c2.evil.example/beacon?id=ws-042".to_owned()));
+        block.push((IndicatorType::FileSha256, "5f".repeat(32)));
+    }
+    let host = options.host.clone().unwrap_or_else(|| "ws-042.corp.example".to_owned());
+    let alert = match &options.alert {
+        Some(alert) => Some(alert.clone()),
+        None => newest_alert(&client, &host).await?,
+    };
     Ok(Stage {
         client,
-        host: options.host.clone().unwrap_or_else(|| "ws-042.corp.example".to_owned()),
+        host,
+        alert,
+        block,
         pace: Duration::from_millis(200),
         patience: Duration::from_secs(60),
         _emulator: Some(listening),
     })
 }
 
+async fn newest_alert(client: &Client, host: &str) -> Result<Option<AlertId>, Error> {
+    let alerts = client.alerts().list(Filter::eq("status", "New")).all().await?;
+    let of_host = |alert: &Alert| alert.computer_dns_name.as_deref() == Some(host);
+    Ok(alerts.into_iter().rev().find(of_host).map(|alert| alert.id))
+}
+
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a name"));
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--host" => options.host = Some(value()?),
             "--confirm" => options.confirm = Some(value()?),
+            "--confirm-tenant" => options.confirm_tenant = Some(value()?),
+            "--alert" => {
+                options.alert = Some(value()?.parse().map_err(|e| format!("--alert: {e}"))?);
+            }
+            "--block" => options.block.push(indicator(&value()?)?),
             "--release" => options.release = true,
             "--live" => options.live = true,
             "--help" | "-h" => {
@@ -222,6 +322,12 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
         }
     }
     Ok(options)
+}
+
+fn indicator(text: &str) -> Result<(IndicatorType, String), String> {
+    let (kind, value) = text.split_once('=').ok_or("--block takes TYPE=VALUE")?;
+    let kind = kind.parse().map_err(|e| format!("--block: {e}"))?;
+    Ok((kind, value.to_owned()))
 }
 
 fn usage(problem: &str) -> ExitCode {

@@ -1,17 +1,22 @@
 //! Every operation's [`Spec`] in one list: what permission tables, quotas and tests go through.
 
-use crate::actions::{CancelMachineAction, GetMachineAction};
+use crate::actions::{CancelMachineAction, GetMachineAction, ListMachineActions};
+use crate::alerts::{BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert};
+use crate::indicators::{
+    BatchDeleteIndicators, CreateOrUpdateIndicator, DeleteIndicator, GetIndicator,
+    ImportIndicators, ListIndicators,
+};
 use crate::machines::{
-    GetMachine, Isolate, RestrictCodeExecution, RunAntiVirusScan, Unisolate,
-    UnrestrictCodeExecution,
+    FindMachinesByIp, FindMachinesByTag, GetMachine, Isolate, ListMachines, RestrictCodeExecution,
+    RunAntiVirusScan, Unisolate, UnrestrictCodeExecution,
 };
 use crate::operation::{Operation, Spec};
 
-/// All operations of the crate, by what they do.
+/// All operations of the crate, by what they are about.
 ///
 /// ```
 /// for spec in defender_response::catalog::OPERATIONS {
-///     println!("{:<26} {:<5} {:<36} {}", spec.name, spec.method, spec.route, spec.roles.join(" or "));
+///     println!("{:<26} {:<6} {:<36} {}", spec.name, spec.method, spec.route, spec.roles.join(" or "));
 /// }
 /// ```
 pub const OPERATIONS: &[&Spec] = &[
@@ -22,5 +27,19 @@ pub const OPERATIONS: &[&Spec] = &[
     UnrestrictCodeExecution::SPEC,
     GetMachineAction::SPEC,
     CancelMachineAction::SPEC,
+    ListMachineActions::SPEC,
     GetMachine::SPEC,
+    ListMachines::SPEC,
+    FindMachinesByIp::SPEC,
+    FindMachinesByTag::SPEC,
+    GetAlert::SPEC,
+    ListAlerts::SPEC,
+    UpdateAlert::SPEC,
+    BatchUpdateAlerts::SPEC,
+    CreateOrUpdateIndicator::SPEC,
+    ImportIndicators::SPEC,
+    GetIndicator::SPEC,
+    ListIndicators::SPEC,
+    DeleteIndicator::SPEC,
+    BatchDeleteIndicators::SPEC,
 ];

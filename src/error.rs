@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::MachineAction;
+use crate::model::{Machine, MachineAction};
 use crate::types::{ParseError, printable};
 
 /// A result whose error is the crate's [`Error`].
@@ -35,6 +35,10 @@ pub enum ErrorKind {
     FeatureDisabled,
     /// There is no such machine, action, or other object.
     NotFound,
+    /// Several machines match, and one was meant.
+    Ambiguous,
+    /// The object isn't as it was expected to be, so nothing was changed.
+    Conflict,
     /// The device can't do this action.
     Unsupported,
     /// The service refused the request as malformed.
@@ -85,6 +89,7 @@ struct Inner {
     reference: Option<String>,
     lasting: bool,
     action: Option<Box<MachineAction>>,
+    candidates: Vec<Machine>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -150,6 +155,12 @@ impl Error {
     #[must_use]
     pub fn action(&self) -> Option<&MachineAction> {
         self.0.action.as_deref()
+    }
+
+    /// The machines that matched, where one was meant.
+    #[must_use]
+    pub fn candidates(&self) -> &[Machine] {
+        &self.0.candidates
     }
 
     /// An argument was refused before anything was sent.
@@ -229,6 +240,25 @@ impl Error {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
+    }
+
+    /// Several machines match, and one was meant. [`candidates`](Self::candidates) lists them.
+    ///
+    /// # Troubleshooting
+    /// A re-imaged host leaves its old entry behind. Name the machine by its id, or say which entry counts
+    /// with [`Find::newest_active`](crate::Find::newest_active).
+    #[must_use]
+    pub fn is_ambiguous(&self) -> bool {
+        self.kind() == ErrorKind::Ambiguous
+    }
+
+    /// The object isn't as it was expected to be, so nothing was changed.
+    ///
+    /// # Troubleshooting
+    /// Somebody else has been at it. The message says what was found; look at it before you decide again.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.kind() == ErrorKind::Conflict
     }
 
     /// The device can't do this action (400 `OsPlatformNotSupported`, `ClientVersionNotSupported`).
@@ -373,6 +403,7 @@ impl Error {
             reference: None,
             lasting: false,
             action: None,
+            candidates: Vec::new(),
             source: None,
         }))
     }
@@ -457,6 +488,10 @@ impl Error {
 
     pub(crate) fn referenced(self, reference: &str) -> Self {
         self.with(|e| e.reference = Some(reference.to_owned()))
+    }
+
+    pub(crate) fn among(self, candidates: Vec<Machine>) -> Self {
+        self.with(|e| e.candidates = candidates)
     }
 
     pub(crate) fn about(self, action: MachineAction) -> Self {

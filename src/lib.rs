@@ -52,13 +52,16 @@
 )]
 
 mod actions;
+mod alerts;
 mod auth;
 pub mod catalog;
 mod client;
 mod clock;
 mod error;
+mod indicators;
 mod machines;
 pub mod model;
+mod odata;
 mod operation;
 mod region;
 mod send;
@@ -66,16 +69,27 @@ mod transport;
 mod types;
 
 pub use actions::{
-    ActionHandle, CancelMachineAction, Comment, Disposition, GetMachineAction, Submitted, Wait,
+    ActionHandle, Actions, CancelMachineAction, Comment, Disposition, GetMachineAction,
+    ListMachineActions, Submitted, Wait,
+};
+pub use alerts::{
+    AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
+    UpdatedAlert,
 };
 pub use auth::{ClientSecret, Token, TokenError, TokenRequest, TokenSource};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use error::{Error, ErrorKind, Result};
-pub use machines::{
-    GetMachine, Isolate, IsolationType, MachineHandle, Machines, RestrictCodeExecution,
-    RunAntiVirusScan, ScanType, Unisolate, UnrestrictCodeExecution,
+pub use indicators::{
+    BatchDeleteIndicators, CreateOrUpdateIndicator, DeleteIndicator, GetIndicator, ImportAnswer,
+    ImportIndicators, ImportOutcome, Indicators, ListIndicators, NewIndicator,
 };
+pub use machines::{
+    Find, FindMachinesByIp, FindMachinesByTag, GetMachine, Isolate, IsolationType, ListMachines,
+    MachineHandle, Machines, RestrictCodeExecution, RunAntiVirusScan, ScanType, Unisolate,
+    UnrestrictCodeExecution,
+};
+pub use odata::{Filter, List, ListQuery, Literal, Page};
 pub use operation::{Call, Operation, Path, Preview, Quota, Safety, Spec};
 pub use region::{Endpoint, Region, Standing};
 pub use transport::{Transport, TransportError};
@@ -83,6 +97,6 @@ pub use transport::{Transport, TransportError};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use types::{ActionId, MachineId, ParseError, Secret, Timestamp};
+pub use types::{ActionId, AlertId, IndicatorId, MachineId, ParseError, Secret, Timestamp};
 #[cfg(feature = "emulator")]
 pub mod emulator;

@@ -91,6 +91,13 @@ impl Spec {
         self
     }
 
+    /// Sets the longest answer that is read, in bytes.
+    #[must_use]
+    pub const fn answer_limit(mut self, bytes: usize) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
     /// Sets the service's limits.
     #[must_use]
     pub const fn quota(mut self, per_minute: u32, per_hour: Option<u32>) -> Self {
@@ -125,13 +132,14 @@ pub struct Call {
     target: String,
     path: Path,
     query: Vec<(String, String)>,
+    raw_query: Option<String>,
     body: Option<Bytes>,
 }
 
 impl Call {
     /// A request about `target`, which is what errors and traces call it.
     pub fn new(target: impl Into<String>, path: Path) -> Self {
-        Self { target: target.into(), path, query: Vec::new(), body: None }
+        Self { target: target.into(), path, query: Vec::new(), raw_query: None, body: None }
     }
 
     /// Adds a JSON body.
@@ -149,6 +157,12 @@ impl Call {
     #[must_use]
     pub fn query(mut self, name: &str, value: impl Into<String>) -> Self {
         self.query.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Takes a whole query as the service wrote it.
+    pub(crate) fn raw_query(mut self, query: &str) -> Self {
+        self.raw_query = Some(query.to_owned());
         self
     }
 
@@ -172,7 +186,9 @@ impl Call {
             .clear()
             .push("api")
             .extend(&self.path.0);
-        if !self.query.is_empty() {
+        if let Some(query) = &self.raw_query {
+            url.set_query(Some(query));
+        } else if !self.query.is_empty() {
             let pairs = self.query.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
             url.set_query(Some(&pairs.collect::<Vec<_>>().join("&")));
         }

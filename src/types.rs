@@ -35,8 +35,13 @@ pub(crate) fn printable(text: &str, max: usize) -> String {
     out
 }
 
+/// The door for answers: an identifier is kept as the service sent it, however odd.
+pub(crate) trait AsSent {
+    fn as_sent(text: &str) -> Self;
+}
+
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident, $valid:ident, $expected:literal) => {
+    ($(#[$doc:meta])* $name:ident, $valid:ident, $fold:expr, $expected:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -48,9 +53,11 @@ macro_rules! identifier {
                 &self.0
             }
 
-            /// The door for answers: the text is kept as the service sent it.
-            pub(crate) fn as_sent(text: impl Into<String>) -> Self {
-                Self(text.into())
+        }
+
+        impl AsSent for $name {
+            fn as_sent(text: &str) -> Self {
+                Self(text.to_owned())
             }
         }
 
@@ -60,7 +67,7 @@ macro_rules! identifier {
             fn from_str(text: &str) -> Result<Self, ParseError> {
                 let trimmed = text.trim();
                 if $valid(trimmed) {
-                    Ok(Self(trimmed.to_ascii_lowercase()))
+                    Ok(Self($fold(trimmed)))
                 } else {
                     Err(ParseError::new(text, $expected))
                 }
@@ -123,6 +130,7 @@ identifier!(
     /// ```
     MachineId,
     is_machine_id,
+    str::to_ascii_lowercase,
     "a machine id (40 hexadecimal digits, as on the device page of the Defender portal)"
 );
 
@@ -140,8 +148,49 @@ identifier!(
     /// ```
     ActionId,
     is_guid,
+    str::to_ascii_lowercase,
     "a machine action id (a GUID such as 5382f7ea-7557-4ab7-9782-d50480024a4e)"
 );
+
+identifier!(
+    /// The identifier of an alert. Its form varies (`da637472900382838869_1364969609`, `ar638…_73827727`, with a
+    /// minus after the underscore, without a prefix), so it is opaque: letters, digits, `_` and `-`.
+    ///
+    /// ```
+    /// # use defender_response::AlertId;
+    /// let id: AlertId = "da637472900382838869_-1364969609".parse()?;
+    /// assert!("../machines/x?".parse::<AlertId>().is_err());
+    /// # Ok::<(), defender_response::ParseError>(())
+    /// ```
+    AlertId,
+    is_alert_id,
+    str::to_owned,
+    "an alert id (letters, digits, _ and -, such as da637472900382838869_1364969609)"
+);
+
+identifier!(
+    /// The identifier of an indicator: a number as text. The service doesn't use one twice.
+    ///
+    /// ```
+    /// # use defender_response::IndicatorId;
+    /// let id: IndicatorId = "2841".parse()?;
+    /// assert!("28.41".parse::<IndicatorId>().is_err());
+    /// # Ok::<(), defender_response::ParseError>(())
+    /// ```
+    IndicatorId,
+    is_indicator_id,
+    str::to_owned,
+    "an indicator id (a number such as 2841)"
+);
+
+fn is_alert_id(text: &str) -> bool {
+    (1..=200).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+fn is_indicator_id(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
 
 pub(crate) fn is_machine_id(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
@@ -193,6 +242,11 @@ impl Timestamp {
     pub(crate) fn from_http_date(text: &str) -> Option<Self> {
         let parser = jiff::fmt::rfc2822::DateTimeParser::new();
         parser.parse_timestamp(text.trim()).ok().map(Self)
+    }
+
+    /// The time to the second, as the service's functions take it: `2019-09-22T08:44:05Z`.
+    pub(crate) fn to_seconds(self) -> Self {
+        Self(jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0))
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z.

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::types::{ActionId, MachineId, Timestamp};
+use crate::types::{AsSent, MachineId, Timestamp};
 
 /// Gives the text of a string, number or boolean to `make`; nothing for null, lists and objects.
 pub(crate) fn with_text<'de, D, T>(
@@ -37,18 +37,29 @@ pub(crate) fn boolean<'de, D: Deserializer<'de>>(d: D) -> Result<Option<bool>, D
     Ok(with_text(d, |text| text.to_ascii_lowercase().parse().ok())?.flatten())
 }
 
-pub(crate) fn action_id<'de, D: Deserializer<'de>>(d: D) -> Result<ActionId, D::Error> {
-    Ok(with_text(d, |text| ActionId::as_sent(text))?.unwrap_or_else(|| ActionId::as_sent("")))
+/// An identifier as it was sent; empty if there is none.
+pub(crate) fn id<'de, D: Deserializer<'de>, T: AsSent>(d: D) -> Result<T, D::Error> {
+    Ok(with_text(d, T::as_sent)?.unwrap_or_else(|| T::as_sent("")))
 }
 
-pub(crate) fn machine_id<'de, D: Deserializer<'de>>(d: D) -> Result<MachineId, D::Error> {
-    Ok(with_text(d, |text| MachineId::as_sent(text))?.unwrap_or_else(|| MachineId::as_sent("")))
+/// What an object without an identifier has in its place.
+pub(crate) fn no_id<T: AsSent>() -> T {
+    T::as_sent("")
 }
 
 pub(crate) fn optional_machine_id<'de, D: Deserializer<'de>>(
     d: D,
 ) -> Result<Option<MachineId>, D::Error> {
-    Ok(with_text(d, |text| MachineId::as_sent(text))?.filter(|id| !id.as_str().is_empty()))
+    Ok(with_text(d, MachineId::as_sent)?.filter(|id| !id.as_str().is_empty()))
+}
+
+/// An enumeration; null is `None`.
+pub(crate) fn optional<'de, D, T>(d: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: AsSent,
+{
+    with_text(d, T::as_sent)
 }
 
 /// A list of objects; anything else is an empty one, and items that aren't objects are left out.

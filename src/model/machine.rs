@@ -56,7 +56,7 @@ open_enum! {
 #[non_exhaustive]
 pub struct Machine {
     /// The machine's identifier, as sent.
-    #[serde(default = "no_machine_id", deserialize_with = "lenient::machine_id")]
+    #[serde(default = "lenient::no_id", deserialize_with = "lenient::id")]
     pub id: MachineId,
     /// Its fully qualified name, lower-case as a rule. Several entries may share one.
     #[serde(default, deserialize_with = "lenient::text")]
@@ -153,10 +153,6 @@ pub struct Machine {
     pub vm_metadata: Option<VmMetadata>,
 }
 
-fn no_machine_id() -> MachineId {
-    MachineId::as_sent("")
-}
-
 impl Machine {
     /// A machine as the service would describe it, for tests of code that takes one.
     ///
@@ -191,7 +187,7 @@ impl Machine {
 
     fn empty() -> Self {
         Self {
-            id: no_machine_id(),
+            id: lenient::no_id(),
             computer_dns_name: None,
             first_seen: None,
             last_seen: None,

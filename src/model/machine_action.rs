@@ -79,7 +79,7 @@ impl ActionStatus {
 #[non_exhaustive]
 pub struct MachineAction {
     /// The action's identifier, as sent.
-    #[serde(default = "no_action_id", deserialize_with = "lenient::action_id")]
+    #[serde(default = "lenient::no_id", deserialize_with = "lenient::id")]
     pub id: ActionId,
     /// What is done.
     #[serde(rename = "type", default)]
@@ -144,10 +144,6 @@ pub struct MachineAction {
     /// Not documented; null in every recorded answer.
     #[serde(default, deserialize_with = "lenient::text")]
     pub troubleshoot_info: Option<String>,
-}
-
-fn no_action_id() -> ActionId {
-    ActionId::as_sent("")
 }
 
 impl MachineAction {

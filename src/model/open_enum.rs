@@ -26,18 +26,34 @@ impl fmt::Display for Unrecognized {
     }
 }
 
+/// Whether two names are the same but for case, blanks and punctuation.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    let letters = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
+    letters(a) == letters(b)
+}
+
 /// An enumeration read from the service: its known values, and `Unrecognized` for all others.
+///
+/// Names in brackets are other names in circulation, understood when a caller parses a text; what the
+/// service sends is never renamed.
 macro_rules! open_enum {
     (
         $(#[$doc:meta])*
-        pub enum $name:ident { $( $(#[$vdoc:meta])* $variant:ident $(= $text:literal)? ),+ $(,)? }
+        pub enum $name:ident {
+            $( $(#[$vdoc:meta])* $variant:ident $([$($alias:literal),+])? ),+ $(,)?
+        }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum $name {
             $( $(#[$vdoc])* $variant, )+
-            /// A value this version has no name for.
+            /// A value this version has no name for. Only decoding makes one.
             Unrecognized($crate::model::Unrecognized),
         }
 
@@ -46,16 +62,33 @@ macro_rules! open_enum {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {
-                    $( Self::$variant => open_enum!(@text $variant $(= $text)?), )+
+                    $( Self::$variant => stringify!($variant), )+
                     Self::Unrecognized(other) => other.as_str(),
                 }
             }
+        }
 
-            pub(crate) fn as_sent(text: &str) -> Self {
-                $( if text.eq_ignore_ascii_case(open_enum!(@text $variant $(= $text)?)) {
+        impl $crate::types::AsSent for $name {
+            fn as_sent(text: &str) -> Self {
+                $( if text.eq_ignore_ascii_case(stringify!($variant)) {
                     return Self::$variant;
                 } )+
                 Self::Unrecognized($crate::model::Unrecognized::new(text))
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::types::ParseError;
+
+            /// Reads a name that people write: case, blanks and punctuation don't matter.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $( if [stringify!($variant) $($(, $alias)+)?]
+                    .iter()
+                    .any(|name| $crate::model::open_enum::same_name(name, text))
+                {
+                    return Ok(Self::$variant);
+                } )+
+                Err($crate::types::ParseError::new(text, concat!("one of" $(, " ", stringify!($variant))+)))
             }
         }
 
@@ -79,11 +112,9 @@ macro_rules! open_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                Ok($crate::model::lenient::with_text(d, |text| Self::as_sent(text))?.unwrap_or_default())
+                Ok($crate::model::lenient::optional(d)?.unwrap_or_default())
             }
         }
     };
-    (@text $variant:ident = $text:literal) => { $text };
-    (@text $variant:ident) => { stringify!($variant) };
 }
 pub(crate) use open_enum;

@@ -126,7 +126,11 @@ fn the_names_and_routes_of_operations_are_unique() {
 fn the_readme_has_a_row_for_every_operation() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for spec in catalog::OPERATIONS {
-        let wire = format!("`{} {}`", spec.method, spec.route.replace("{}", "{id}"));
+        let wire = format!(
+            "`{} {}`",
+            spec.method,
+            spec.route.replace("({})", "(…)").replace("{}", "{id}")
+        );
         let row = readme.lines().find(|line| line.starts_with('|') && line.contains(&wire));
         let row = row.unwrap_or_else(|| panic!("no row with {wire}"));
         let per_hour = spec.quota.per_hour.map(|n| format!(" / {n} h")).unwrap_or_default();

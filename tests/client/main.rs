@@ -1,5 +1,6 @@
 //! What the client promises, seen from outside: over a scripted transport, over real HTTP, and in the source.
 
+mod alerting;
 mod canary;
 mod decoding;
 mod emulated;
@@ -7,9 +8,13 @@ mod errors;
 mod example;
 mod golden;
 mod house;
+mod indicating;
 mod input;
+mod lists;
 mod recorded;
 mod regions;
 mod script;
+mod switches;
+mod ten_actions;
 mod waiting;
 mod wire;

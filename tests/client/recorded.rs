@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use defender_response::model::{Machine, MachineAction};
+use defender_response::model::{Alert, ImportResult, Indicator, Machine, MachineAction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -68,6 +68,26 @@ fn every_recorded_action_decodes_without_loss() {
 #[test]
 fn every_recorded_machine_decodes_without_loss() {
     loses_nothing::<Machine>("machine-");
+}
+
+#[test]
+fn every_recorded_alert_decodes_without_loss() {
+    #[derive(Serialize, serde::Deserialize)]
+    struct Alerts {
+        value: Vec<Alert>,
+    }
+    loses_nothing::<Alerts>("alerts-list");
+    loses_nothing::<Alert>("alert-comments");
+}
+
+#[test]
+fn every_recorded_indicator_decodes_without_loss() {
+    #[derive(Serialize, serde::Deserialize)]
+    struct Import {
+        value: Vec<ImportResult>,
+    }
+    loses_nothing::<Indicator>("indicator-post");
+    loses_nothing::<Import>("indicator-import");
 }
 
 #[tokio::test]

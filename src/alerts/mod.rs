@@ -1,0 +1,165 @@
+//! Alerts: read one, list them, update and comment.
+
+mod batch;
+mod operations;
+mod update;
+
+use crate::actions::Comment;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::model::Alert;
+use crate::odata::{Filter, List};
+use crate::operation::Operation;
+use crate::types::AlertId;
+
+pub use batch::BatchUpdateAlerts;
+pub use operations::{GetAlert, ListAlerts, UpdateAlert};
+pub use update::{AlertUpdate, UpdatedAlert};
+
+impl Client {
+    /// A handle on an alert, by its id. Nothing is sent until one of its methods is called.
+    #[must_use]
+    pub fn alert(&self, id: impl Into<AlertId>) -> AlertHandle {
+        AlertHandle { client: self.clone(), id: id.into() }
+    }
+
+    /// The tenant's alerts.
+    #[must_use]
+    pub fn alerts(&self) -> Alerts {
+        Alerts { client: self.clone() }
+    }
+}
+
+/// A handle on one alert.
+#[derive(Clone, Debug)]
+pub struct AlertHandle {
+    client: Client,
+    id: AlertId,
+}
+
+impl AlertHandle {
+    /// The alert's id.
+    #[must_use]
+    pub fn id(&self) -> &AlertId {
+        &self.id
+    }
+
+    /// Reads the alert, with its evidence: [`GetAlert`].
+    ///
+    /// # Errors
+    /// [`is_not_found`](Error::is_not_found) also for alerts of other Defender products, which only Microsoft Graph has.
+    pub async fn get(&self) -> Result<Alert> {
+        self.client.send(&GetAlert::new(self.id.clone())).await.map_err(hint)
+    }
+
+    /// Updates the alert: [`UpdateAlert`].
+    ///
+    /// ```no_run
+    /// use defender_response::AlertUpdate;
+    /// use defender_response::model::{AlertStatus, Classification, Determination};
+    /// # async fn f(alert: defender_response::AlertHandle) -> defender_response::Result<()> {
+    /// let updated = alert
+    ///     .update(
+    ///         AlertUpdate::new()
+    ///             .status(AlertStatus::Resolved)
+    ///             .classify(Classification::TruePositive, Determination::Malware)
+    ///             .comment("contained by playbook")
+    ///             .only_if(AlertStatus::New, None),
+    ///     )
+    ///     .await?;
+    /// assert!(updated.confirmed());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_conflict`](Error::is_conflict) when [`only_if`](AlertUpdate::only_if) doesn't hold, and nothing was changed then.
+    /// [`is_outcome_unknown`](Error::is_outcome_unknown) when the answer to an update with a comment was lost: a comment can
+    /// be added twice and none removed. [`is_not_found`](Error::is_not_found), [`is_permission_denied`](Error::is_permission_denied).
+    pub async fn update(&self, update: AlertUpdate) -> Result<UpdatedAlert> {
+        let mut operation = UpdateAlert::new(self.id.clone(), update);
+        operation.call().map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
+        if operation.update.has_condition() {
+            operation.update.check_against(&self.get().await?)?;
+        }
+        let reference = match operation.update.comment_mut() {
+            Some(comment) if self.client.writes_references() => Some(comment.refer().to_owned()),
+            _ => None,
+        };
+        let alert = self.client.send(&operation).await.map_err(|error| match &reference {
+            Some(reference) if error.is_outcome_unknown() => error.referenced(reference),
+            _ => hint(error),
+        })?;
+        Ok(UpdatedAlert::judge(alert, &operation.update))
+    }
+
+    /// Adds a comment, and changes nothing else: [`UpdateAlert`] with the comment alone.
+    ///
+    /// ```no_run
+    /// # async fn f(alert: defender_response::AlertHandle) -> defender_response::Result<()> {
+    /// alert.comment("INC-4711: host isolated, scan running").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub async fn comment(&self, comment: impl Into<Comment>) -> Result<UpdatedAlert> {
+        self.update(AlertUpdate::new().comment(comment)).await
+    }
+}
+
+/// The tenant's alerts, from [`Client::alerts`].
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    client: Client,
+}
+
+impl Alerts {
+    /// The alerts that the filter lets through, oldest first, without their evidence: [`ListAlerts`].
+    ///
+    /// The service filters by `alertCreationTime`, `lastUpdateTime`, `incidentId`, `InvestigationId`, `id`, `assignedTo`,
+    /// `detectionSource`, `lastEventTime`, `status`, `severity` and `category`.
+    ///
+    /// ```no_run
+    /// use defender_response::Filter;
+    /// # async fn f(defender: defender_response::Client) -> defender_response::Result<()> {
+    /// let new = defender.alerts().list(Filter::eq("status", "New")).all().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn list(&self, filter: impl Into<Option<Filter>>) -> List<Alert> {
+        List::new(&self.client, ListAlerts::new(filter.into()))
+    }
+
+    /// The same with the evidence of each alert, which makes the answers much longer.
+    pub fn list_with_evidence(&self, filter: impl Into<Option<Filter>>) -> List<Alert> {
+        List::new(&self.client, ListAlerts::new(filter.into()).with_evidence())
+    }
+
+    /// Updates several alerts at once: [`BatchUpdateAlerts`].
+    ///
+    /// The service's answer is empty: it doesn't say which alerts were updated. Read those that matter.
+    ///
+    /// # Errors
+    /// As [`AlertHandle::update`]; a condition ([`AlertUpdate::only_if`]) is refused, since none can be checked for all.
+    pub async fn batch_update(
+        &self,
+        alerts: impl IntoIterator<Item = AlertId>,
+        update: AlertUpdate,
+    ) -> Result<()> {
+        let mut operation = BatchUpdateAlerts::new(alerts, update);
+        let reference = match operation.update.comment_mut() {
+            Some(comment) if self.client.writes_references() => Some(comment.refer().to_owned()),
+            _ => None,
+        };
+        self.client.send(&operation).await.map_err(|error| match &reference {
+            Some(reference) if error.is_outcome_unknown() => error.referenced(reference),
+            _ => error,
+        })
+    }
+}
+
+fn hint(error: Error) -> Error {
+    if !error.is_not_found() {
+        return error;
+    }
+    error.advising("it may not be an alert of Defender for Endpoint: those of other Defender products are in Microsoft Graph alone")
+}

@@ -1,0 +1,150 @@
+//! Letting a machine run only code signed by Microsoft, and lifting that.
+
+use http::Method;
+use serde_json::json;
+
+use super::{MachineHandle, submission};
+use crate::actions::{Comment, Submission, Submitted, decode_action, submit};
+use crate::error::Result;
+use crate::model::MachineAction;
+use crate::operation::{Call, Operation, Safety, Spec};
+use crate::types::MachineId;
+
+/// Lets a machine run only code signed by Microsoft
+/// ([documentation](https://learn.microsoft.com/defender-endpoint/api/restrict-code-execution)).
+///
+/// Permission `Machine.RestrictExecution`; quota 100 a minute, 1,500 an hour. Plan 2.
+/// Windows 10 1709, Windows 11, Windows Server 2019 and newer, with Defender Antivirus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestrictCodeExecution {
+    /// The machine.
+    pub machine: MachineId,
+    /// Why.
+    pub comment: Comment,
+}
+
+impl RestrictCodeExecution {
+    /// The restriction of `machine`.
+    #[must_use]
+    pub fn new(machine: MachineId, comment: impl Into<Comment>) -> Self {
+        Self { machine, comment: comment.into() }
+    }
+}
+
+impl Operation for RestrictCodeExecution {
+    type Output = MachineAction;
+    const SPEC: &'static Spec = &Spec::new(
+        "restrict_code_execution",
+        Method::POST,
+        "/machines/{}/restrictCodeExecution",
+        &["Machine.RestrictExecution"],
+    )
+    .safety(Safety::Once);
+
+    fn call(&self) -> Result<Call> {
+        submission(
+            &self.machine,
+            "restrictCodeExecution",
+            &json!({ "Comment": self.comment.render()? }),
+        )
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<MachineAction> {
+        decode_action(body)
+    }
+}
+
+impl Submission for RestrictCodeExecution {
+    fn comment_mut(&mut self) -> &mut Comment {
+        &mut self.comment
+    }
+}
+
+impl MachineHandle {
+    /// Lets the machine run only code signed by Microsoft: submits [`RestrictCodeExecution`].
+    ///
+    /// ```no_run
+    /// # async fn f(host: defender_response::MachineHandle) -> defender_response::Result<()> {
+    /// let action = host.restrict_code_execution("INC-4711: ransomware").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
+    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
+    pub async fn restrict_code_execution(&self, comment: impl Into<Comment>) -> Result<Submitted> {
+        submit(&self.client, RestrictCodeExecution::new(self.id.clone(), comment)).await
+    }
+}
+
+/// Lifts the restriction to code signed by Microsoft
+/// ([documentation](https://learn.microsoft.com/defender-endpoint/api/unrestrict-code-execution)).
+///
+/// Permission `Machine.RestrictExecution`; quota 100 a minute, 1,500 an hour. Systems as for
+/// [`RestrictCodeExecution`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnrestrictCodeExecution {
+    /// The machine.
+    pub machine: MachineId,
+    /// Why.
+    pub comment: Comment,
+}
+
+impl UnrestrictCodeExecution {
+    /// The end of the restriction of `machine`.
+    #[must_use]
+    pub fn new(machine: MachineId, comment: impl Into<Comment>) -> Self {
+        Self { machine, comment: comment.into() }
+    }
+}
+
+impl Operation for UnrestrictCodeExecution {
+    type Output = MachineAction;
+    const SPEC: &'static Spec = &Spec::new(
+        "unrestrict_code_execution",
+        Method::POST,
+        "/machines/{}/unrestrictCodeExecution",
+        &["Machine.RestrictExecution"],
+    )
+    .safety(Safety::Once);
+
+    fn call(&self) -> Result<Call> {
+        submission(
+            &self.machine,
+            "unrestrictCodeExecution",
+            &json!({ "Comment": self.comment.render()? }),
+        )
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<MachineAction> {
+        decode_action(body)
+    }
+}
+
+impl Submission for UnrestrictCodeExecution {
+    fn comment_mut(&mut self) -> &mut Comment {
+        &mut self.comment
+    }
+}
+
+impl MachineHandle {
+    /// Lifts the restriction to code signed by Microsoft: submits [`UnrestrictCodeExecution`].
+    ///
+    /// ```no_run
+    /// # async fn f(host: defender_response::MachineHandle) -> defender_response::Result<()> {
+    /// let action = host.unrestrict_code_execution("INC-4711: host cleaned").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
+    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
+    pub async fn unrestrict_code_execution(
+        &self,
+        comment: impl Into<Comment>,
+    ) -> Result<Submitted> {
+        submit(&self.client, UnrestrictCodeExecution::new(self.id.clone(), comment)).await
+    }
+}
