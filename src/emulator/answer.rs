@@ -3,8 +3,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
 };
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -18,8 +17,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) form: Form,
     pub(crate) body: Bytes,
-    pub(crate) retry_after: Option<String>,
-    pub(crate) location: Option<String>,
+    /// Headers beside the ones its form has.
+    headers: Vec<(HeaderName, String)>,
     /// Whether the request changed something in the emulated world.
     pub(crate) effect: bool,
 }
@@ -48,12 +47,22 @@ impl Answer {
     }
 
     pub(crate) fn raw(status: StatusCode, form: Form, body: impl Into<Bytes>) -> Self {
-        Self { status, form, body: body.into(), retry_after: None, location: None, effect: false }
+        Self { status, form, body: body.into(), headers: Vec::new(), effect: false }
+    }
+
+    /// The same answer with one more header.
+    pub(crate) fn with(mut self, name: HeaderName, text: impl Into<String>) -> Self {
+        self.headers.push((name, text.into()));
+        self
     }
 
     /// The same answer, to a request that changed something.
     pub(crate) fn changed(self) -> Self {
-        Self { effect: true, ..self }
+        self.changed_if(true)
+    }
+
+    pub(crate) fn changed_if(self, effect: bool) -> Self {
+        Self { effect, ..self }
     }
 
     /// The answer as HTTP. `Date` shows the service's clock, which may differ from the caller's.
@@ -83,11 +92,8 @@ impl Answer {
             Form::Html => put(CONTENT_TYPE, "text/html; charset=utf-8"),
             Form::Empty => {}
         }
-        if let Some(wait) = &self.retry_after {
-            put(RETRY_AFTER, wait);
-        }
-        if let Some(location) = &self.location {
-            put(LOCATION, location);
+        for (name, text) in self.headers {
+            put(name, &text);
         }
         response
     }

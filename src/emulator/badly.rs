@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::header::{HeaderName, LOCATION, RETRY_AFTER};
 
 use super::answer::{Answer, Form, Refusal};
 use super::api::Repeat;
@@ -97,8 +98,8 @@ impl Service {
     }
 
     fn redirect(&mut self, arrived: &Arrived, to: String) -> Reply {
-        let answer = Answer::empty(StatusCode::TEMPORARY_REDIRECT);
-        self.send(arrived, Answer { location: Some(to), ..answer })
+        let answer = Answer::empty(StatusCode::TEMPORARY_REDIRECT).with(LOCATION, to);
+        self.send(arrived, answer)
     }
 
     fn answer_with_status(&mut self, arrived: &Arrived, fault: StatusFault) -> Reply {
@@ -110,8 +111,13 @@ impl Service {
             (None, true) => Answer::raw(status, Form::Html, PROXY_PAGE),
             (None, false) => error_of(status).into_answer(&self.ids.guid()),
         };
-        let retry_after = fault.retry_after.map(|wait| wait.to_string());
-        self.send(arrived, Answer { retry_after, effect, ..answer })
+        let retry_after = fault.retry_after.map(|wait| (RETRY_AFTER, wait.to_string()));
+        let others = fault
+            .headers
+            .into_iter()
+            .filter_map(|(name, text)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, text)));
+        let answer = retry_after.into_iter().chain(others).fold(answer, |a, (n, t)| a.with(n, t));
+        self.send(arrived, answer.changed_if(effect))
     }
 }
 

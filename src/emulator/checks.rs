@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::header::{LOCATION, RETRY_AFTER};
 
 use super::answer::{Answer, Form, Refusal};
 use super::moment::{Moment, http_date};
@@ -75,12 +76,14 @@ pub(crate) fn throttled(
         ThrottleBody::Empty => Answer::raw(status, Form::Empty, Bytes::new()),
     };
     let seconds = whole_seconds(wait);
-    let retry_after = match switches.retry_after {
-        RetryHeader::Seconds => Some(seconds.as_secs().to_string()),
-        RetryHeader::Date => Some(http_date(now.wall.plus(seconds + Duration::from_secs(1)))),
-        RetryHeader::Absent => None,
-    };
-    Answer { retry_after, ..answer }
+    match switches.retry_after {
+        RetryHeader::Seconds => answer.with(RETRY_AFTER, seconds.as_secs().to_string()),
+        RetryHeader::Date => {
+            let at = now.wall.plus(seconds + Duration::from_secs(1));
+            answer.with(RETRY_AFTER, http_date(at))
+        }
+        RetryHeader::Absent => answer,
+    }
 }
 
 /// Rounded up, and at least one.
@@ -110,7 +113,7 @@ pub(crate) fn foreign_host(
         ForeignHost::Redirected => {
             let rest = host.split_once('.').map_or(host, |(_, rest)| rest);
             let answer = Answer::empty(StatusCode::TEMPORARY_REDIRECT);
-            Some(Answer { location: Some(format!("https://{home}.{rest}/")), ..answer })
+            Some(answer.with(LOCATION, format!("https://{home}.{rest}/")))
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Faults by rule: what goes wrong with the next so many requests of an operation.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
@@ -89,6 +91,9 @@ pub struct StatusFault {
     /// The body is HTML, as a proxy's is.
     #[serde(default)]
     pub html: bool,
+    /// Other headers, such as `WWW-Authenticate` with a claims challenge.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A `Retry-After` header.
@@ -114,7 +119,14 @@ impl StatusFault {
     /// This status, without effect, with an error in the service's form.
     #[must_use]
     pub fn new(status: u16) -> Self {
-        Self { status, retry_after: None, after_effect: false, body: None, html: false }
+        Self {
+            status,
+            retry_after: None,
+            after_effect: false,
+            body: None,
+            html: false,
+            headers: BTreeMap::new(),
+        }
     }
 
     /// With a `Retry-After` of so many seconds.
@@ -135,6 +147,13 @@ impl StatusFault {
     #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.body = Some(body.into());
+        self
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), text.into());
         self
     }
 
@@ -225,6 +244,10 @@ impl FaultRule {
             Fault::Status(fault) if !(200..=599).contains(&fault.status) => {
                 Err(FaultError(format!("{} is not a status an answer can have", fault.status)))
             }
+            Fault::Status(fault) => match fault.headers.iter().find(|header| !is_header(*header)) {
+                Some((name, _)) => Err(FaultError(format!("{name:?} is not a header"))),
+                None => Ok(()),
+            },
             Fault::Delay { delay } if Duration::try_from_secs_f64(*delay).is_err() => {
                 Err(FaultError(format!("{delay} is not a number of seconds")))
             }
@@ -240,6 +263,10 @@ impl FaultRule {
         let meant = |wanted: &String| target.is_some_and(|t| t.eq_ignore_ascii_case(wanted));
         named && self.target.as_ref().is_none_or(meant)
     }
+}
+
+fn is_header((name, text): (&String, &String)) -> bool {
+    HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(text).is_ok()
 }
 
 /// A rule that can't be carried out: no such operation, or an impossible figure.

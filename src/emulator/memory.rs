@@ -35,7 +35,7 @@ impl Transport for InMemory {
         let one_way = self.0.latency() / 2;
         pause(one_way).await;
         let Reply { delay, outcome } = self.0.handle(request);
-        pause(one_way + delay).await;
+        pause(one_way.saturating_add(delay)).await;
         carry_out(outcome, limit).await
     }
 }

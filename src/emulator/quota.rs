@@ -44,7 +44,7 @@ impl Quotas {
         for (length, allowed) in [(HOUR, hour), (MINUTE, limits.minute)] {
             let from = window.start(length, now);
             let ours = calls.iter().rev().take_while(|call| window.holds(from, **call)).count();
-            if ours + others_between(others, from, now) >= allowed {
+            if ours.saturating_add(others_between(others, from, now)) >= allowed {
                 let oldest = calls.iter().find(|call| window.holds(from, **call)).copied();
                 return Err(window.reopens(length, now, oldest));
             }

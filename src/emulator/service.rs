@@ -165,6 +165,9 @@ impl Service {
     /// Does what is asked.
     pub(crate) fn answer(&mut self, arrived: &Arrived) -> Answer {
         let Arrived { asked, headers, body, now, .. } = arrived;
+        if body.len() > LARGEST_BODY {
+            return too_large().into_answer(&self.ids.guid());
+        }
         if let Route::Token { tenant, version } = &asked.route {
             let switches = &self.switches;
             let ask = Ask { tenant, version: *version, headers, body, switches };
@@ -189,10 +192,7 @@ impl Service {
     }
 
     fn call_api(&mut self, arrived: &Arrived) -> Result<Answer, Refusal> {
-        let Arrived { asked, headers, body, now, repeat } = arrived;
-        if body.len() > LARGEST_BODY {
-            return Err(too_large());
-        }
+        let Arrived { asked, headers, now, repeat, .. } = arrived;
         let grant = self.grant(headers, *now)?;
         let tenant = self.directory.get(grant.tenant).ok_or_else(checks::invalid_token)?;
         if let Some(refused) =

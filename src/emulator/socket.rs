@@ -121,7 +121,7 @@ async fn serve(
     let one_way = shared.latency() / 2;
     tokio::time::sleep(one_way).await;
     let Reply { delay, outcome } = shared.handle(Request::from_parts(parts, body));
-    tokio::time::sleep(one_way + delay).await;
+    tokio::time::sleep(one_way.saturating_add(delay)).await;
     match outcome {
         Outcome::Answer(response) => Ok(response.map(Outgoing::whole)),
         Outcome::Half(response) => Ok(with_length(response).map(|body| Outgoing::half(&body))),

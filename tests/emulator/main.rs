@@ -2,6 +2,14 @@
 //! written from the service's pages and not from this crate's operations.
 
 mod actions;
+mod alerts;
+mod example;
+mod faults;
+mod indicators;
+mod lists;
+mod others;
 mod plain;
+mod quota;
+mod story;
 mod tokens;
 mod truth;

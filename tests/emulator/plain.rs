@@ -49,6 +49,12 @@ impl Answer {
     pub fn id(&self) -> &str {
         self.text_at("/id")
     }
+
+    /// One member of each item of a list.
+    pub fn each(&self, member: &str) -> Vec<&str> {
+        let items = self.json["value"].as_array().unwrap_or_else(|| panic!("{}", self.text));
+        items.iter().map(|item| item[member].as_str().unwrap_or_default()).collect()
+    }
 }
 
 impl Plain {
@@ -87,6 +93,19 @@ impl Plain {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send("POST", path, &[("content-type", "application/json")], &body.to_string()).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, &[("content-type", "application/json")], &body.to_string()).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], "").await
+    }
+
+    /// A list with these options, encoded as they must be.
+    pub async fn list(&self, path: &str, options: &[(&str, &str)]) -> Answer {
+        self.get(&format!("{path}?{}", form(options))).await
     }
 
     pub async fn isolate(&self, machine: &str, comment: &str) -> Answer {

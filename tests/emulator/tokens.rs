@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use defender_response::emulator::{AppSetup, Emulator, Standing, TenantSetup};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::plain::{Plain, both_fronts, claims, form, on_test_clock, seconds, v2_form};
 
@@ -210,6 +210,77 @@ async fn unlicensed_tenants_get_tokens_and_then_401() {
         let emulator = Emulator::builder().tenant(tenant.app(app).standing(standing)).build();
         let refused = Plain::signed_in(&emulator).await.get("/api/machines/nobody").await;
         assert_eq!((refused.status, refused.text_at("/error/message")), (401, reason));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_assertion_stands_for_a_secret_if_its_claims_are_right() {
+    let (tenant_id, app) =
+        ("7d3c0e5a-52a7-4f2f-9a55-0c3c8e1c7f10", "1c8e62f0-8bd5-4bd5-9a1b-2f6a4f0d7f2e");
+    let setup = AppSetup::new(app, "s3cret").certificate("thumb").federation(
+        "https://k8s.example",
+        "pod",
+        "api://x",
+    );
+    let tenant = TenantSetup::new(tenant_id, "bare.example").app(setup);
+    let emulator = on_test_clock(Emulator::builder().tenant(tenant));
+    let client = Plain::in_memory(&emulator);
+    let audience = format!("https://login.emulated.example/{tenant_id}/oauth2/v2.0/token");
+    let own = json!({"iss": app, "sub": app, "aud": audience, "nbf": 1_772_334_000, "exp": 1_772_334_600});
+    let pod =
+        json!({"iss": "https://k8s.example", "sub": "pod", "aud": "api://x", "exp": 1_772_334_600});
+    let with = |claims: &Value, name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        claims
+    };
+    let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": "thumb"});
+    for (header, claims, code) in [
+        (&header, own.clone(), 0),
+        (&json!({"alg": "RS256", "x5t": "thumb"}), own.clone(), 0),
+        (&header, pod.clone(), 0),
+        (&json!({"alg": "PS256", "x5t#S256": "another"}), own.clone(), 700_027),
+        (&header, with(&own, "aud", json!("https://login.emulated.example/common/v2.0")), 700_027),
+        (&header, with(&own, "sub", json!("pod")), 700_027),
+        (&header, with(&own, "exp", json!(1_772_333_000)), 500_133),
+        (&header, with(&own, "nbf", json!(1_772_335_000)), 500_133),
+        (&header, with(&pod, "sub", json!("Pod")), 700_213),
+    ] {
+        let url = |text: &str| base64(text).replace('+', "-").replace('/', "_").replace('=', "");
+        let assertion = format!("{}.{}.c2ln", url(&header.to_string()), url(&claims.to_string()));
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", app),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.as_str()),
+            ("scope", "https://api.securitycenter.microsoft.com/.default"),
+        ];
+        let answer = client.ask_token(&emulator, &form(&fields)).await;
+        let found = answer.json["error_codes"][0].as_u64().unwrap_or(0);
+        assert_eq!(found, code, "{claims}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn government_audiences_are_known_as_switched() {
+    let emulator = Emulator::new();
+    let client = Plain::in_memory(&emulator);
+    let ask = async |audience: &str| {
+        let form = v2_form(&emulator).replace("api.securitycenter.microsoft.com", audience);
+        client.ask_token(&emulator, &form).await.status
+    };
+    let (principal, base) = (
+        "securitycenter.onmicrosoft.us%2Fwindowsatpservice",
+        "api-gov.securitycenter.microsoft.us",
+    );
+    for (value, statuses) in [
+        ("none", [400, 400]),
+        ("principal", [200, 400]),
+        ("base", [400, 200]),
+        ("both", [200, 200]),
+    ] {
+        emulator.set("gov_audience", value).expect("a switch");
+        assert_eq!([ask(principal).await, ask(base).await], statuses, "{value}");
     }
 }
 

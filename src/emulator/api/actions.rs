@@ -71,7 +71,8 @@ impl Call<'_> {
     /// Newest ones may be missing (switch `list_lag`): how soon the list has them isn't documented.
     pub(super) fn list_actions(&self) -> Result<Answer, Refusal> {
         let Scene { now, switches, .. } = &self.scene;
-        let old_enough = |action: &&Action| action.created.at + switches.list_lag <= now.at;
+        let old_enough =
+            |action: &&Action| now.wall.since(action.created.wall) >= switches.list_lag;
         let rows = self
             .tenant
             .actions

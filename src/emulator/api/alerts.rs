@@ -14,33 +14,51 @@ use crate::emulator::world::{Alert, AlertChange};
 
 const STATUSES: &[&str] = &["New", "InProgress", "Resolved"];
 
-/// Each classification with the determinations of update-alert, and those the other pages or the service
-/// itself know.
-const DETERMINATIONS: [(&str, &[&str], &[&str]); 3] = [
-    (
-        "TruePositive",
-        &[
+/// The determinations of a classification.
+struct Determinations {
+    classification: &'static str,
+    everywhere: &'static [&'static str],
+    /// On the page update-alert only.
+    update_alert: &'static [&'static str],
+    /// On the other pages, or known to the service itself.
+    elsewhere: &'static [&'static str],
+}
+
+const DETERMINATIONS: [Determinations; 3] = [
+    Determinations {
+        classification: "TruePositive",
+        everywhere: &[
             "MultiStagedAttack",
             "MaliciousUserActivity",
-            "CompromisedUser",
             "Malware",
             "Phishing",
             "UnwantedSoftware",
             "Other",
         ],
-        &["CompromisedAccount"],
-    ),
-    (
-        "InformationalExpectedActivity",
-        &["SecurityTesting", "LineOfBusinessApplication", "ConfirmedActivity", "Other"],
-        &["ConfirmedUserActivity"],
-    ),
-    (
-        "FalsePositive",
-        &["NotMalicious", "InsufficientData", "Other"],
-        &["Clean", "NoEnoughDataToValidate"],
-    ),
+        update_alert: &["CompromisedUser"],
+        elsewhere: &["CompromisedAccount"],
+    },
+    Determinations {
+        classification: "InformationalExpectedActivity",
+        everywhere: &["SecurityTesting", "LineOfBusinessApplication", "Other"],
+        update_alert: &["ConfirmedActivity"],
+        elsewhere: &["ConfirmedUserActivity"],
+    },
+    Determinations {
+        classification: "FalsePositive",
+        everywhere: &["Other"],
+        update_alert: &["NotMalicious", "InsufficientData"],
+        elsewhere: &["Clean", "NoEnoughDataToValidate"],
+    },
 ];
+
+impl Determinations {
+    fn contains(&self, name: &str, known: DeterminationNames) -> bool {
+        self.everywhere.contains(&name)
+            || (known != DeterminationNames::Elsewhere && self.update_alert.contains(&name))
+            || (known != DeterminationNames::UpdateAlert && self.elsewhere.contains(&name))
+    }
+}
 
 impl Call<'_> {
     pub(super) fn get_alert(&self) -> Result<Answer, Refusal> {
@@ -121,22 +139,16 @@ impl Call<'_> {
     /// with `Malware`, so neither is enforced unless switched on.
     fn check_verdict(&self, change: &AlertChange, classified: Option<&str>) -> Result<(), Refusal> {
         let given = change.classification.as_deref();
-        if given.is_some_and(|name| DETERMINATIONS.iter().all(|(known, ..)| *known != name)) {
+        if given.is_some_and(|name| DETERMINATIONS.iter().all(|d| d.classification != name)) {
             return Err(Refusal::body());
         }
         let Some(determination) = change.determination.as_deref() else { return Ok(()) };
-        let names = self.scene.switches.determination_names;
-        let paired = self.scene.switches.determination_pairing;
-        let classification = given.or(classified);
+        let switches = self.scene.switches;
+        let classification = given.or(classified).filter(|_| switches.determination_pairing);
         let fits = DETERMINATIONS
             .iter()
-            .filter(|(known, ..)| !paired || classification.is_none_or(|c| c == *known))
-            .any(|(_, page, elsewhere)| {
-                (names != DeterminationNames::Elsewhere && page.contains(&determination))
-                    || (names != DeterminationNames::UpdateAlert
-                        && elsewhere.contains(&determination))
-                    || determination == "Other"
-            });
+            .filter(|d| classification.is_none_or(|name| name == d.classification))
+            .any(|d| d.contains(determination, switches.determination_names));
         if fits { Ok(()) } else { Err(Refusal::body()) }
     }
 }

@@ -61,7 +61,7 @@ impl Call<'_> {
         }
         let answer =
             Answer::json(StatusCode::OK, Form::Api, &serde_json::json!({ "value": outcomes }));
-        Ok(Answer { effect, ..answer })
+        Ok(answer.changed_if(effect))
     }
 
     pub(super) fn get_indicator(&self) -> Result<Answer, Refusal> {
@@ -108,7 +108,7 @@ impl Call<'_> {
             None => Answer::empty(StatusCode::NO_CONTENT),
             Some(refusal) => refusal.into_answer(&self.scene.ids.guid()),
         };
-        Ok(Answer { effect, ..answer })
+        Ok(answer.changed_if(effect))
     }
 
     /// Each item's draft or fault; a batch refused as a whole if so switched.

@@ -135,7 +135,7 @@ impl AlertSetup {
             category: self.category,
             threat_family_name: None,
             title: self.title,
-            description: "The device contacted a host that is known for command and control.",
+            description: "Suspicious behavior by a process was observed on this device.",
             alert_creation_time: Stamp(raised),
             first_event_time: Stamp(began),
             last_event_time: Stamp(began),

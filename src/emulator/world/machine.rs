@@ -174,7 +174,7 @@ impl MachineSetup {
             is_excluded: false,
             exclusion_reason: None,
             computer_dns_name: self.name,
-            first_seen: Stamp(now.wall.minus(self.seen + Duration::from_secs(200 * 86_400))),
+            first_seen: Stamp(now.wall.minus(self.seen).minus(Duration::from_secs(200 * 86_400))),
             last_seen: Stamp(now.wall.minus(self.seen)),
             os_version: None,
             os_processor: "x64",
