@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use defender_response::emulator::{Emulator, Listening};
 use defender_response::model::{
-    Alert, AlertStatus, Classification, Determination, IndicatorAction, IndicatorType, Machine,
-    MachineAction, Severity,
+    ActionType, Alert, AlertStatus, Classification, Determination, IndicatorAction, IndicatorType,
+    Machine, MachineAction, Severity,
 };
 use defender_response::{
     AlertId, AlertUpdate, Client, ClientSecret, Error, Filter, IsolationType, NewIndicator,
@@ -68,16 +68,28 @@ async fn main() -> ExitCode {
         Ok(stage) => stage,
         Err(problem) => return usage(&problem),
     };
-    match respond(&stage, options.release).await {
+    let mut evidence = Vec::new();
+    match respond(&stage, options.release, &mut evidence).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&*error);
+            show_all(&evidence);
+            let isolated = evidence.iter().any(|action| action.action_type == ActionType::Isolate);
+            let released =
+                evidence.iter().any(|action| action.action_type == ActionType::Unisolate);
+            if isolated && !released {
+                eprintln!("\n{} stays isolated, by the service's records.", stage.host);
+            }
             ExitCode::FAILURE
         }
     }
 }
 
-async fn respond(stage: &Stage, release: bool) -> Result<(), Problem> {
+async fn respond(
+    stage: &Stage,
+    release: bool,
+    evidence: &mut Vec<MachineAction>,
+) -> Result<(), Problem> {
     let mut steps = 1..;
     let mut step = |what: &str| println!("\n{}  {what}", steps.next().unwrap_or_default());
 
@@ -85,7 +97,6 @@ async fn respond(stage: &Stage, release: bool) -> Result<(), Problem> {
     let machine = stage.client.machines().by_name(&stage.host).await?;
     show_machine(&machine);
     let host = stage.client.machine(&machine.id);
-    let mut evidence = Vec::new();
 
     step("isolate it, fully");
     let action = host.isolate(IsolationType::Full, INCIDENT).await?;
@@ -111,8 +122,7 @@ async fn respond(stage: &Stage, release: bool) -> Result<(), Problem> {
         resolve(stage, alert).await?;
     }
 
-    println!("\nEvidence, by the service's records");
-    evidence.iter().for_each(show_evidence);
+    show_all(evidence);
     let outcome = if release { "released" } else { "contained: its isolation succeeded" };
     println!("\n{} is {outcome}, by the service's records.", stage.host);
     Ok(())
@@ -181,8 +191,15 @@ fn show_machine(machine: &Machine) {
         machine.health_status,
         or_unknown(&machine.device_value),
     );
-    let seen = machine.last_seen.map_or("never".to_owned(), |time| time.to_string());
+    let seen = machine.last_seen.map_or("not told".to_owned(), |time| time.to_string());
     println!("   last full report {seen}");
+}
+
+fn show_all(evidence: &[MachineAction]) {
+    if !evidence.is_empty() {
+        println!("\nEvidence, by the service's records");
+        evidence.iter().for_each(show_evidence);
+    }
 }
 
 fn show_evidence(action: &MachineAction) {
@@ -220,22 +237,28 @@ fn report(error: &(dyn std::error::Error + 'static)) {
 
 /// The emulator where nothing is set up; otherwise the tenant of the environment, if it is meant.
 async fn stage(options: &Options) -> Result<Stage, String> {
-    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let is_set_up = variables.filter(|name| name.starts_with("DEFENDER_")).count() > 0;
+    let filled = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let is_set_up = std::env::vars_os()
+        .any(|(name, value)| name.to_string_lossy().starts_with("DEFENDER_") && !value.is_empty());
     if !is_set_up {
+        if options.live || options.confirm.is_some() {
+            return Err("--live needs a tenant, and no DEFENDER_* variable is set".to_owned());
+        }
         return on_the_emulator(options)
             .await
             .map_err(|e| format!("the emulator can't start: {e}"));
     }
 
-    let tenant = std::env::var("DEFENDER_TENANT_ID")
-        .map_err(|_| "some DEFENDER_* variable is set, but DEFENDER_TENANT_ID isn't".to_owned())?;
-    let application = std::env::var("DEFENDER_CLIENT_ID").unwrap_or_default();
+    // Both have to be there, so that what stands in AZURE_* is never acted on.
+    let missing = |name| format!("some DEFENDER_* variable is set, and {name} isn't");
+    let tenant = filled("DEFENDER_TENANT_ID").ok_or_else(|| missing("DEFENDER_TENANT_ID"))?;
+    let application = filled("DEFENDER_CLIENT_ID").ok_or_else(|| missing("DEFENDER_CLIENT_ID"))?;
+    let region = filled("DEFENDER_REGION").unwrap_or_else(|| "global".to_owned());
     let client = Client::from_env().map_err(|e| match e.source() {
         Some(cause) => format!("{e}: {cause}"),
         None => e.to_string(),
     })?;
-    println!("tenant {tenant}, application {application}, API {}", client.base_url());
+    println!("tenant {tenant}, region {region} ({}), application {application}", client.base_url());
 
     let host = options.host.clone().ok_or("name the host with --host")?;
     let is_local = client.base_url().scheme() == "http";
@@ -303,7 +326,10 @@ async fn newest_alert(client: &Client, host: &str) -> Result<Option<AlertId>, Er
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        let mut value = || {
+            let value = arguments.next().filter(|value| !value.starts_with("--"));
+            value.ok_or(format!("{argument} needs a value"))
+        };
         match argument.as_str() {
             "--host" => options.host = Some(value()?),
             "--confirm" => options.confirm = Some(value()?),

@@ -198,8 +198,54 @@ async fn connecting_and_signing_in_fail_as_such() {
 #[tokio::test(start_paused = true)]
 async fn a_hanging_service_is_a_timeout_for_a_read_and_unknown_for_a_submission() {
     let hanging = || Script::new().then_after(Duration::from_secs(3600), action(201, "Pending"));
+    let began = tokio::time::Instant::now();
     assert!(read(hanging()).await.is_timeout());
+    assert_eq!(began.elapsed(), Duration::from_secs(30));
     assert!(isolate(hanging()).await.is_outcome_unknown());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_token_source_is_cut_and_nothing_is_sent() {
+    struct Hanging;
+
+    #[async_trait::async_trait]
+    impl defender_response::TokenSource for Hanging {
+        async fn fetch(
+            &self,
+            _: &defender_response::TokenRequest<'_>,
+        ) -> Result<defender_response::Token, defender_response::TokenError> {
+            std::future::pending().await
+        }
+    }
+
+    let script = Script::new();
+    let client =
+        defender_response::Client::builder(Hanging).transport(script.clone()).build().unwrap();
+    let began = tokio::time::Instant::now();
+    assert!(client.machine(machine()).get().await.unwrap_err().is_sign_in());
+    assert_eq!((began.elapsed(), script.sent().len()), (Duration::from_secs(20), 0));
+}
+
+#[tokio::test]
+async fn a_machine_of_another_name_or_id_is_not_taken_for_the_one_asked_for() {
+    let other =
+        || json(200, &format!(r#"{{"id":"{MACHINE}","computerDnsName":"dc10.corp.example"}}"#));
+    let machines = Script::new().then(other()).client().machines();
+    let told = machines.by_name("dc1.corp.example").await.unwrap_err();
+    assert!(told.is_not_found() && told.to_string().contains("dc10.corp.example"), "{told}");
+
+    let elsewhere: MachineId = "0000000000000000000000000000000000000000".parse().unwrap();
+    assert!(
+        Script::new()
+            .then(other())
+            .client()
+            .machine(elsewhere)
+            .get()
+            .await
+            .unwrap_err()
+            .is_service()
+    );
+    assert!(read(Script::new().then(json(200, "{}"))).await.is_service());
 }
 
 #[tokio::test]

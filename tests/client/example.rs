@@ -6,7 +6,21 @@ use std::time::Duration;
 
 use defender_response::emulator::{Emulator, Isolation, Listening};
 
+/// The example as it is now: a filtered test run doesn't build it.
+fn built() {
+    static BUILT: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+    BUILT.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--example", "respond"])
+            .status()
+            .unwrap();
+        assert!(built.success());
+    });
+}
+
 fn respond() -> Command {
+    built();
     let mut built: PathBuf = std::env::current_exe().unwrap();
     built.pop();
     built.pop();
@@ -86,6 +100,17 @@ async fn a_step_that_is_not_done_is_not_a_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_later_step_that_fails_tells_that_the_host_is_isolated() {
+    let (emulator, listening) = emulator().await;
+    emulator.set_roles(emulator.client_id(), &["Machine.Isolate", "Machine.Read.All"]);
+    let mut command = on(&emulator, &listening);
+    command.args(["--host", "ws-042.corp.example", "--release"]);
+    let (status, text) = run(command).await;
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("Machine.Scan") && text.contains("stays isolated"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_says_what_to_mend() {
     let (emulator, listening) = emulator().await;
     let mut command = on(&emulator, &listening);
@@ -125,6 +150,9 @@ async fn a_real_tenant_needs_its_host_confirmed_before_anything_is_sent() {
         &["--host", "dc-01", "--live"],
         &["--host", "dc-01", "--live", "--confirm", "dc-10"],
         &["--live", "--confirm", "dc-01"],
+        &["--host", "--live"],
+        &["--host", "dc-01", "--confirm", "dc-01"],
+        &["--host", "dc-01", "--live", "--confirm", "dc-01", "--block", "DomainName=evil.example"],
         &["--hots", "dc-01"],
     ] {
         let (status, text) = run(live(arguments)).await;
@@ -135,6 +163,18 @@ async fn a_real_tenant_needs_its_host_confirmed_before_anything_is_sent() {
     wrong_region.env("DEFENDER_REGION", "atlantis");
     let (status, text) = run(wrong_region).await;
     assert!(status == 2 && text.contains("atlantis") && text.contains("gcc-high"), "{text}");
+
+    let mut forgotten = respond();
+    forgotten.args(["--live", "--host", "dc-01", "--confirm", "dc-01"]);
+    let (status, text) = run(forgotten).await;
+    assert!(status == 2 && text.contains("no DEFENDER_* variable is set"), "{text}");
+
+    let mut blank = respond();
+    for name in ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET"] {
+        blank.env(format!("DEFENDER_{name}"), " ").env(format!("AZURE_{name}"), id);
+    }
+    let (status, text) = run(blank).await;
+    assert!(status == 2 && text.contains("DEFENDER_TENANT_ID isn't"), "{text}");
 
     let mut half = respond();
     half.env("DEFENDER_REGION", "eu").env("AZURE_TENANT_ID", id);

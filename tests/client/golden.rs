@@ -192,6 +192,23 @@ fn every_operation_sends_exactly_this() {
 }
 
 #[test]
+fn the_role_of_any_action_allows_its_cancellation() {
+    let spec = CancelMachineAction::SPEC;
+    for verb in [
+        "CollectForensics",
+        "Isolate",
+        "RestrictExecution",
+        "Scan",
+        "Offboard",
+        "StopAndQuarantine",
+        "LiveResponse",
+    ] {
+        assert!(spec.roles.contains(&&*format!("Machine.{verb}")), "{verb}");
+    }
+    assert_eq!(spec.roles.len(), 7);
+}
+
+#[test]
 fn only_what_can_be_done_twice_without_harm_may_be_repeated() {
     const ONCE: [&str; 5] =
         ["isolate", "unisolate", "scan", "restrict_code_execution", "unrestrict_code_execution"];
