@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use url::Url;
 
-use super::source::{Token, TokenError, TokenRequest, TokenSource};
+use super::error::TokenError;
+use super::source::{Token, TokenRequest, TokenSource};
 use crate::clock::Clock;
 use crate::transport::Transport;
 
@@ -86,7 +87,8 @@ impl TokenCache {
             return Ok(kept.bearer.clone());
         }
         *kept = None;
-        let ask = TokenRequest::new(&self.authority, &self.audience, &*self.transport);
+        let ask =
+            TokenRequest::new(&self.authority, &self.audience, &*self.transport, &*self.clock);
         let token = tokio::time::timeout(FETCH_LIMIT, self.source.fetch(&ask))
             .await
             .map_err(|_| TokenError::transient("the token source gave no answer within 20 s"))??;

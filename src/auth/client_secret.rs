@@ -4,8 +4,9 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::entra;
-use super::source::{Token, TokenError, TokenRequest, TokenSource};
+use super::entra::{self, Proof};
+use super::error::TokenError;
+use super::source::{Token, TokenRequest, TokenSource};
 use crate::types::{Secret, is_guid};
 
 /// An application (service principal) that signs in with a client secret
@@ -56,7 +57,8 @@ impl fmt::Debug for ClientSecret {
 #[async_trait]
 impl TokenSource for ClientSecret {
     async fn fetch(&self, ask: &TokenRequest<'_>) -> Result<Token, TokenError> {
-        entra::fetch(ask, &self.tenant, &self.application, &self.secret).await
+        let proof = Proof::Secret(&self.secret);
+        entra::fetch(ask, &self.tenant, &self.application, proof).await
     }
 
     fn check(&self) -> Result<(), TokenError> {

@@ -8,32 +8,66 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::source::{Token, TokenError, TokenRequest};
+use super::error::{TokenError, TokenErrorKind};
+use super::source::{Token, TokenRequest};
 use crate::types::{Secret, printable};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
 
 /// A token is a few kilobytes; roles and groups make it grow, not beyond this.
 const LIMIT: usize = 256 * 1024;
 
-/// Client credentials, v2: `POST {authority}/{tenant}/oauth2/v2.0/token`.
+/// What an application proves itself by.
+pub(super) enum Proof<'a> {
+    Secret(&'a Secret),
+    /// A JWT of its own or of a federated issuer.
+    Assertion(&'a Secret),
+}
+
+impl Proof<'_> {
+    fn secret(&self) -> &Secret {
+        match self {
+            Proof::Secret(secret) | Proof::Assertion(secret) => secret,
+        }
+    }
+}
+
+/// Client credentials, v2: `POST {authority}/{tenant}/oauth2/v2.0/token`. Transient errors are tried again
+/// twice, as Entra's list of codes has it.
 pub(super) async fn fetch(
     ask: &TokenRequest<'_>,
     tenant: &str,
     application: &str,
-    secret: &Secret,
+    proof: Proof<'_>,
+) -> Result<Token, TokenError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let error = match fetch_once(ask, tenant, application, &proof).await {
+            Ok(token) => return Ok(token),
+            Err(error) => error,
+        };
+        match pauses.next() {
+            Some(&pause) if error.kind() == TokenErrorKind::Transient => {
+                tokio::time::sleep(pause).await
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+async fn fetch_once(
+    ask: &TokenRequest<'_>,
+    tenant: &str,
+    application: &str,
+    proof: &Proof<'_>,
 ) -> Result<Token, TokenError> {
     let url = endpoint(ask.authority(), tenant)?;
-    let scope = format!("{}/.default", ask.audience().trim_end_matches('/'));
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", application)
-        .append_pair("client_secret", secret.expose())
-        .append_pair("scope", &scope)
-        .finish();
-
     let request = Request::post(url.as_str())
         .header(header::ACCEPT, HeaderValue::from_static("application/json"))
         .header(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-        .body(Bytes::from(form))
+        .body(form(ask, application, proof))
         .map_err(|e| TokenError::permanent("the token request can't be built").caused_by(e))?;
     let answer = ask.transport().send(request, LIMIT).await.map_err(|e| {
         let host = ask.authority().host_str().unwrap_or_default();
@@ -44,8 +78,25 @@ pub(super) async fn fetch(
     if answer.status().is_success() {
         read_token(answer.body())
     } else {
-        Err(read_error(status, answer.body(), secret))
+        Err(read_error(status, answer.body(), proof.secret()))
     }
+}
+
+fn form(ask: &TokenRequest<'_>, application: &str, proof: &Proof<'_>) -> Bytes {
+    let scope = format!("{}/.default", ask.audience().trim_end_matches('/'));
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials").append_pair("client_id", application);
+    match proof {
+        Proof::Secret(secret) => form.append_pair("client_secret", secret.expose()),
+        Proof::Assertion(assertion) => form
+            .append_pair("client_assertion_type", ASSERTION_TYPE)
+            .append_pair("client_assertion", assertion.expose()),
+    };
+    form.append_pair("scope", &scope);
+    if let Some(claims) = ask.claims() {
+        form.append_pair("claims", claims);
+    }
+    Bytes::from(form.finish())
 }
 
 /// Names that can't be a tenant's, so that a typing error isn't sent to Entra as a path.
@@ -137,13 +188,15 @@ impl ErrorAnswer {
         (!answer.error.is_empty() || !answer.codes.is_empty()).then_some(answer)
     }
 
-    /// Whether it passes by itself, as the list of codes has it.
-    fn is_transient(&self, status: u16) -> bool {
-        const TRANSIENT: [u32; 6] = [50_196, 90_006, 90_012, 90_024, 90_033, 90_055];
-        status >= 500
-            || status == 429
-            || self.error == "temporarily_unavailable"
-            || self.codes.iter().any(|code| TRANSIENT.contains(code))
+    fn kind(&self, status: u16) -> TokenErrorKind {
+        match TokenErrorKind::of_codes(&self.codes) {
+            Some(kind) => kind,
+            None if status == 429 => TokenErrorKind::Throttled,
+            None if status >= 500 || self.error == "temporarily_unavailable" => {
+                TokenErrorKind::Transient
+            }
+            None => TokenErrorKind::Other,
+        }
     }
 }
 
@@ -162,12 +215,8 @@ fn read_error(status: u16, body: &[u8], secret: &Secret) -> TokenError {
             message.extend(["; ", name, " id ", id]);
         }
     }
-    let error = if answer.is_transient(status) {
-        TokenError::transient(message)
-    } else {
-        TokenError::permanent(message)
-    };
-    error.of_entra(answer.codes, answer.correlation_id)
+    let kind = answer.kind(status);
+    TokenError::new(kind, message).of_entra(answer.codes, answer.correlation_id)
 }
 
 #[cfg(test)]

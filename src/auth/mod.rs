@@ -3,8 +3,10 @@
 mod cache;
 mod client_secret;
 mod entra;
+mod error;
 mod source;
 
 pub(crate) use cache::{Bearer, TokenCache};
 pub use client_secret::ClientSecret;
-pub use source::{Token, TokenError, TokenRequest, TokenSource};
+pub use error::{TokenError, TokenErrorKind};
+pub use source::{Token, TokenRequest, TokenSource};

@@ -1,15 +1,15 @@
 //! The seam to whatever hands out tokens, and what passes through it.
 
-use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use url::Url;
 
+use super::error::TokenError;
+use crate::clock::Clock;
 use crate::transport::Transport;
-use crate::types::Secret;
+use crate::types::{Secret, Timestamp};
 
 /// Hands out tokens for the Defender for Endpoint API. The client keeps them: a source only fetches.
 ///
@@ -43,6 +43,27 @@ pub trait TokenSource: Send + Sync {
     fn check(&self) -> Result<(), TokenError> {
         Ok(())
     }
+
+    /// The tenant it signs in to, by id or domain, if it knows. A token of another tenant is refused.
+    fn tenant(&self) -> Option<&str> {
+        None
+    }
+
+    /// The application (client) id it signs in as, if it knows.
+    fn application(&self) -> Option<&str> {
+        None
+    }
+
+    /// When the credential itself ends, if it knows; `check` warns about it.
+    fn expires(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// A number that changes when the credential does. After a permanent error the source is left alone for
+    /// a while, unless this has changed. It is asked under a lock: no waiting in it.
+    fn fingerprint(&self) -> u64 {
+        0
+    }
 }
 
 /// What a token is asked for.
@@ -51,12 +72,37 @@ pub trait TokenSource: Send + Sync {
 pub struct TokenRequest<'a> {
     authority: &'a Url,
     audience: &'a str,
+    claims: Option<&'a str>,
     transport: &'a dyn Transport,
+    clock: &'a dyn Clock,
 }
 
 impl<'a> TokenRequest<'a> {
-    pub(crate) fn new(authority: &'a Url, audience: &'a str, transport: &'a dyn Transport) -> Self {
-        Self { authority, audience, transport }
+    /// A request, for tests of a source of one's own.
+    ///
+    /// ```no_run
+    /// use defender_response::{ClientSecret, SystemClock, TokenRequest, TokenSource, Transport};
+    /// # async fn f(credential: ClientSecret, transport: impl Transport) -> Result<(), Box<dyn std::error::Error>> {
+    /// let authority = "https://login.microsoftonline.com".parse()?;
+    /// let audience = "https://api.securitycenter.microsoft.com";
+    /// let ask = TokenRequest::new(&authority, audience, &transport, &SystemClock);
+    /// let token = credential.fetch(&ask).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn new(
+        authority: &'a Url,
+        audience: &'a str,
+        transport: &'a dyn Transport,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self { authority, audience, claims: None, transport, clock }
+    }
+
+    /// Adds the claims that the service asked for with `insufficient_claims`, as JSON text.
+    #[must_use]
+    pub fn with_claims(mut self, claims: Option<&'a str>) -> Self {
+        self.claims = claims;
+        self
     }
 
     /// The sign-in host, such as `https://login.microsoftonline.com/`.
@@ -69,6 +115,18 @@ impl<'a> TokenRequest<'a> {
     #[must_use]
     pub fn audience(&self) -> &'a str {
         self.audience
+    }
+
+    /// The claims the service asks for, as JSON text; they are for this one fetch.
+    #[must_use]
+    pub fn claims(&self) -> Option<&'a str> {
+        self.claims
+    }
+
+    /// The client's clock.
+    #[must_use]
+    pub fn clock(&self) -> &'a dyn Clock {
+        self.clock
     }
 
     /// The client's way to the network.
@@ -110,75 +168,5 @@ impl Token {
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.lifetime
-    }
-}
-
-/// Why there is no token.
-///
-/// # Troubleshooting
-/// *Permanent* errors need a person: the secret, the application or the tenant is wrong. Others may pass by
-/// themselves.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct TokenError {
-    message: String,
-    permanent: bool,
-    codes: Vec<u32>,
-    correlation_id: Option<String>,
-    #[source]
-    source: Option<Arc<dyn StdError + Send + Sync>>,
-}
-
-impl TokenError {
-    fn new(message: impl Into<String>, permanent: bool) -> Self {
-        Self {
-            message: message.into(),
-            permanent,
-            codes: Vec::new(),
-            correlation_id: None,
-            source: None,
-        }
-    }
-
-    /// Asking again is of no use until somebody changes something. The message must not hold a secret.
-    pub fn permanent(message: impl Into<String>) -> Self {
-        Self::new(message, true)
-    }
-
-    /// Asking again later may help. The message must not hold a secret.
-    pub fn transient(message: impl Into<String>) -> Self {
-        Self::new(message, false)
-    }
-
-    /// Adds the cause.
-    #[must_use]
-    pub fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.source = Some(Arc::new(source));
-        self
-    }
-
-    pub(crate) fn of_entra(mut self, codes: Vec<u32>, correlation_id: Option<String>) -> Self {
-        self.codes = codes;
-        self.correlation_id = correlation_id;
-        self
-    }
-
-    /// Whether asking again is of no use until somebody changes something.
-    #[must_use]
-    pub fn is_permanent(&self) -> bool {
-        self.permanent
-    }
-
-    /// Entra's numeric codes (`AADSTS…`), if it gave any
-    /// ([list](https://learn.microsoft.com/entra/identity-platform/reference-error-codes)).
-    #[must_use]
-    pub fn codes(&self) -> &[u32] {
-        &self.codes
-    }
-
-    /// The identifier to give to support.
-    #[must_use]
-    pub fn correlation_id(&self) -> Option<&str> {
-        self.correlation_id.as_deref()
     }
 }
