@@ -76,7 +76,9 @@ pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
     UpdatedAlert,
 };
-pub use auth::{ClientSecret, Token, TokenError, TokenErrorKind, TokenRequest, TokenSource};
+pub use auth::{
+    ClientSecret, Token, TokenClaims, TokenError, TokenErrorKind, TokenRequest, TokenSource,
+};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use error::{Error, ErrorKind, Result};

@@ -1,6 +1,7 @@
 //! The small values everything else is written in: identifiers, points in time, secrets.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -40,6 +41,12 @@ pub(crate) trait AsSent {
     fn as_sent(text: &str) -> Self;
 
     fn is_empty(&self) -> bool;
+}
+
+/// Random enough for references and for spreading things in time: from the keys that the standard library
+/// draws from the operating system for its hash maps.
+pub(crate) fn random_bits() -> u64 {
+    RandomState::new().hash_one(SystemTime::now())
 }
 
 macro_rules! identifier {
@@ -253,6 +260,12 @@ impl Timestamp {
     /// The time to the second, as the service's functions take it: `2019-09-22T08:44:05Z`.
     pub(crate) fn to_seconds(self) -> Self {
         Self(jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0))
+    }
+
+    /// The time so many whole seconds after 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
+        jiff::Timestamp::from_second(seconds).ok().map(Self)
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z.

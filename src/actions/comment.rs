@@ -1,9 +1,9 @@
 //! The comment every action needs, and the reference that makes it recognisable.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 
 use crate::error::{Error, Result};
+use crate::types::random_bits;
 
 /// The longest comment that is sent, in characters, without its reference (16 more). The service's own limit
 /// isn't documented; should it cut, the reference at the beginning is what stays.
@@ -94,11 +94,10 @@ fn is_visible(c: char) -> bool {
     !(c.is_whitespace() || c.is_control() || formatting)
 }
 
-/// `dr-` and ten letters or digits: 50 random bits, from the keys that the standard library draws from the
-/// operating system for its hash maps.
+/// `dr-` and ten letters or digits: 50 random bits.
 fn fresh_reference() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut bits = RandomState::new().hash_one(std::time::SystemTime::now());
+    let mut bits = random_bits();
     let mut reference = String::from("dr-");
     for _ in 0..10 {
         reference.extend(ALPHABET.get((bits % 32) as usize).map(|&b| char::from(b)));

@@ -245,7 +245,8 @@ impl ClientBuilder {
             Arc::clone(&transport),
             Arc::clone(&self.clock),
         );
-        let sender = Sender { base, transport, tokens, clock: self.clock };
+        let other_audience = endpoint.alternative_audience.filter(|_| self.audience.is_none());
+        let sender = Sender { base, transport, tokens, clock: self.clock, other_audience };
         Ok(Client(Arc::new(Shared { sender, authority, audience, references: self.references })))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 
@@ -31,9 +33,13 @@ pub(super) fn read(
     }
     let retry_after = retry_after(&head.headers, clock.wall());
     if let Some(envelope) = Envelope::read(&body, bearer).filter(|_| !page) {
-        return Err(from_service(head.status, &envelope, retry_after));
+        let mut failure = from_service(head.status, &envelope, retry_after);
+        failure.claims = claims_asked_for(&head.headers);
+        return Err(failure);
     }
-    Err(from_elsewhere(head.status, &head.headers, &body, bearer, retry_after))
+    let mut failure = from_elsewhere(head.status, &head.headers, &body, bearer, retry_after);
+    failure.claims = claims_asked_for(&head.headers);
+    Err(failure)
 }
 
 /// The service's own word.
@@ -141,6 +147,19 @@ fn host_of(headers: &HeaderMap, bearer: &Bearer) -> String {
         Some(url) => printable(&bearer.scrub(url.host_str().unwrap_or("nowhere")), 80),
         None => "another path".to_owned(),
     }
+}
+
+/// The claims of `WWW-Authenticate: Bearer error="insufficient_claims", claims="<base64>"`.
+fn claims_asked_for(headers: &HeaderMap) -> Option<String> {
+    let challenge = headers.get(header::WWW_AUTHENTICATE)?.to_str().ok()?;
+    if !challenge.contains("insufficient_claims") {
+        return None;
+    }
+    let (_, rest) = challenge.split_once("claims=\"")?;
+    let (encoded, _) = rest.split_once('"')?;
+    let decoded = STANDARD.decode(encoded).or_else(|_| URL_SAFE_NO_PAD.decode(encoded)).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text).ok().map(|_| text)
 }
 
 /// `Retry-After`: seconds, or a date.

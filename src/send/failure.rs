@@ -13,6 +13,8 @@ use crate::transport::TransportError;
 pub(super) struct Failure {
     error: Error,
     effect: Effect,
+    /// The claims that a 401 asks for with `insufficient_claims`, as JSON text.
+    pub(super) claims: Option<String>,
 }
 
 /// What the attempt did at the service.
@@ -27,12 +29,12 @@ enum Effect {
 impl Failure {
     /// The service, or something before it, said no.
     pub(super) fn refused(error: Error) -> Self {
-        Self { error, effect: Effect::None }
+        Self { error, effect: Effect::None, claims: None }
     }
 
     /// There is an answer that doesn't tell what happened.
     pub(super) fn unclear(error: Error) -> Self {
-        Self { error, effect: Effect::Unknown }
+        Self { error, effect: Effect::Unknown, claims: None }
     }
 
     /// There is no whole answer.
@@ -51,6 +53,20 @@ impl Failure {
     pub(super) fn timed_out(limit: Duration) -> Self {
         let what = format!("no answer came within {} s", limit.as_secs());
         Self::unclear(Error::new(ErrorKind::Timeout, what))
+    }
+
+    pub(super) fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Whether the token was refused, and another may be taken.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.error.is_unauthorized()
+    }
+
+    /// Whether the token lacks a role that may have been granted since.
+    pub(super) fn is_missing_a_role(&self) -> bool {
+        self.error.is_permission_denied() && !self.error.missing_roles().is_empty()
     }
 
     /// The error as the caller may act on it: where a call must not be repeated, an unclear answer is an

@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use tracing::debug;
 use url::Url;
 
-use crate::auth::{Bearer, TokenCache, TokenError};
+use crate::auth::{Bearer, TokenCache, TokenError, TokenErrorKind};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Call, Operation, Safety, Spec};
@@ -22,12 +22,14 @@ use failure::Failure;
 /// How long one attempt may take, connecting included.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
-/// What sending needs; one for a client and its clones.
+/// What sending needs; one for a client and its clones, and one more for a reader of its own.
 pub(crate) struct Sender {
     pub base: Url,
     pub transport: Arc<dyn Transport>,
     pub tokens: TokenCache,
     pub clock: Arc<dyn Clock>,
+    /// Another audience that public clients use for this cloud, named where the usual one isn't known.
+    pub other_audience: Option<&'static str>,
 }
 
 /// A successful answer, and the token it was had with.
@@ -42,7 +44,7 @@ impl Sender {
     pub(crate) async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
         let (spec, safety) = (O::SPEC, operation.safety());
         let call = operation.call().map_err(|e| e.of(spec.name, ""))?;
-        let answered = self.attempt(spec, safety, &call).await?;
+        let answered = self.exchange(spec, safety, &call).await?;
         operation.decode(&answered.body).map_err(|error| {
             let error = error
                 .answered(Some(answered.status.as_u16()), None, None)
@@ -51,33 +53,72 @@ impl Sender {
         })
     }
 
-    /// One attempt: a successful answer, or what went wrong.
-    async fn attempt(&self, spec: &Spec, safety: Safety, call: &Call) -> Result<Answered> {
-        let failed = |error: Error| error.of(spec.name, call.target());
-        let bearer = self.tokens.get().await.map_err(|e| failed(no_token(e)))?;
-        let request = self.request(spec, call, &bearer).map_err(failed)?;
+    /// A usable token, held against what was asked for: a call that changes something isn't made with
+    /// another tenant's or another API's.
+    pub(crate) async fn token(&self, safety: Safety) -> Result<Bearer> {
+        let bearer = self.tokens.get().await.map_err(|e| self.no_token(e))?;
+        match self.tokens.objection(&bearer) {
+            Some(objection) if safety != Safety::Read => {
+                Err(Error::new(ErrorKind::SignIn, format!("{objection}; nothing was sent"))
+                    .lasting()
+                    .advising("check tenant, region and audience"))
+            }
+            _ => Ok(bearer),
+        }
+    }
 
+    /// One attempt, and a second if the service refused the token and there is another.
+    async fn exchange(&self, spec: &Spec, safety: Safety, call: &Call) -> Result<Answered> {
+        let named = |error: Error| error.of(spec.name, call.target());
+        let bearer = self.token(safety).await.map_err(named)?;
+        let mut outcome = self.attempt(spec, call, &bearer).await;
+        if let Err(failure) = &outcome
+            && let Some(other) = self.other_token(&bearer, failure).await
+        {
+            outcome = self.attempt(spec, call, &other).await;
+            if outcome.as_ref().is_err_and(Failure::is_unauthorized) {
+                self.tokens.reject(&other);
+            }
+        }
+        outcome.map_err(|failure| named(failure.told(safety)))
+    }
+
+    /// Another token, where that may help: after a 401, and after a 403 if a role was granted since.
+    async fn other_token(&self, refused: &Bearer, failure: &Failure) -> Option<Bearer> {
+        if failure.is_unauthorized() {
+            let claims = failure.claims.clone();
+            return self.tokens.renewed(refused, claims).await.ok().flatten();
+        }
+        if failure.is_missing_a_role() {
+            return self.tokens.with_other_roles(refused).await;
+        }
+        None
+    }
+
+    async fn attempt(
+        &self,
+        spec: &Spec,
+        call: &Call,
+        bearer: &Bearer,
+    ) -> Result<Answered, Failure> {
+        let request = self.request(spec, call, bearer).map_err(Failure::refused)?;
         let started = self.clock.now();
         let sending = self.transport.send(request, spec.answer_limit);
         let outcome = match tokio::time::timeout(ATTEMPT, sending).await {
-            Ok(Ok(response)) => answer::read(response, &bearer, &*self.clock),
+            Ok(Ok(response)) => answer::read(response, bearer, &*self.clock),
             Ok(Err(error)) => Err(Failure::transport(&self.base, error)),
             Err(_) => Err(Failure::timed_out(ATTEMPT)),
         };
         let took = self.clock.now().saturating_duration_since(started);
-
         match outcome {
             Ok((status, body)) => {
                 debug!(operation = spec.name, target = call.target(), ?took, "answered");
-                Ok(Answered { status, body, bearer })
+                Ok(Answered { status, body, bearer: bearer.clone() })
             }
             Err(failure) => {
-                let error = failed(failure.told(safety));
+                let error = failure.error();
                 debug!(operation = spec.name, target = call.target(), ?took, %error, "failed");
-                if error.is_unauthorized() {
-                    self.tokens.reject(&bearer).await;
-                }
-                Err(error)
+                Err(failure)
             }
         }
     }
@@ -96,15 +137,20 @@ impl Sender {
             .body(call.body().cloned().unwrap_or_default())
             .map_err(|e| Error::invalid_input("the request can't be built").caused_by(e))
     }
-}
 
-fn no_token(error: TokenError) -> Error {
-    let kind = Error::new(ErrorKind::SignIn, "signing in failed, so nothing was sent");
-    let kind = kind.answered(None, None, error.correlation_id().map(str::to_owned));
-    let kind = if error.is_permanent() {
-        kind.lasting().advising("the cause says what to mend")
-    } else {
-        kind.advising("try again later")
-    };
-    kind.caused_by(error)
+    fn no_token(&self, error: TokenError) -> Error {
+        let told = Error::new(ErrorKind::SignIn, "signing in failed, so nothing was sent");
+        let told = told.answered(None, None, error.correlation_id().map(str::to_owned));
+        let told = if error.is_permanent() { told.lasting() } else { told };
+        let advice = error.kind().advice();
+        let by_audience =
+            matches!(error.kind(), TokenErrorKind::NotProvisioned | TokenErrorKind::WrongAudience);
+        let told = match self.other_audience.filter(|_| by_audience) {
+            Some(other) => told.advising(format!(
+                "{advice}; public clients also use the audience {other} for this cloud"
+            )),
+            None => told.advising(advice),
+        };
+        told.caused_by(error)
+    }
 }
