@@ -293,11 +293,12 @@ impl Shared {
                 let good = lifetime.saturating_sub(less);
                 Window { until: began + good, wall_until: wall_began.plus(good) }
             };
-            Ok(Held {
-                bearer: Bearer::new(&token, state.flights)?,
-                fresh: window(EARLY.min(lifetime / 5)),
-                usable: window(TOO_LATE.min(lifetime / 10)),
-            })
+            let usable = window(TOO_LATE.min(lifetime / 10));
+            if !usable.holds(self.clock.now(), self.clock.wall()) {
+                return Err(TokenError::transient("the token had ended when it arrived"));
+            }
+            let bearer = Bearer::new(&token, state.flights)?;
+            Ok(Held { bearer, fresh: window(EARLY.min(lifetime / 5)), usable })
         });
         match taken {
             Ok(held) => {

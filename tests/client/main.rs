@@ -17,5 +17,6 @@ mod script;
 mod sockets;
 mod switches;
 mod ten_actions;
+mod tokens;
 mod waiting;
 mod wire;
