@@ -43,6 +43,12 @@ pub(crate) trait AsSent {
     fn is_empty(&self) -> bool;
 }
 
+/// Whether a reader would see it: neither a blank, nor a control or formatting character.
+pub(crate) fn is_visible(c: char) -> bool {
+    let formatting = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !(c.is_whitespace() || c.is_control() || formatting)
+}
+
 /// Random enough for references and for spreading things in time: from the keys that the standard library
 /// draws from the operating system for its hash maps.
 pub(crate) fn random_bits() -> u64 {

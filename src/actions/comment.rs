@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, Result};
-use crate::types::random_bits;
+use crate::types::{is_visible, random_bits};
 
 /// The longest comment that is sent, in characters, without its reference (16 more). The service's own limit
 /// isn't documented; should it cut, the reference at the beginning is what stays.
@@ -35,6 +35,10 @@ impl Comment {
     /// Puts a fresh reference before the text, and tells it.
     pub(crate) fn refer(&mut self) -> &str {
         self.reference.insert(fresh_reference())
+    }
+
+    pub(crate) fn has_reference(&self) -> bool {
+        self.reference.is_some()
     }
 
     /// What is sent: `[dr-k3f9m2x7qa] INC-4711`, or the text alone.
@@ -86,12 +90,6 @@ impl fmt::Display for Comment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-/// Whether a reader would see it: neither a blank, nor a control or formatting character.
-fn is_visible(c: char) -> bool {
-    let formatting = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    !(c.is_whitespace() || c.is_control() || formatting)
 }
 
 /// `dr-` and ten letters or digits: 50 random bits.

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::AlertUpdate;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Alert;
 use crate::odata::{Filter, ListQuery, PAGE_LIMIT, Page, Paged};
 use crate::operation::{Call, Operation, Path, Safety, Spec, read_object};
@@ -42,7 +42,7 @@ impl Operation for GetAlert {
     }
 
     fn decode(&self, body: &[u8]) -> Result<Alert> {
-        read_object(body)
+        about(&self.alert, read_object(body)?)
     }
 }
 
@@ -83,7 +83,7 @@ impl Operation for UpdateAlert {
     }
 
     fn decode(&self, body: &[u8]) -> Result<Alert> {
-        read_object(body)
+        about(&self.alert, read_object(body)?)
     }
 }
 
@@ -137,4 +137,15 @@ impl Paged for ListAlerts {
     fn key(alert: &Alert) -> &str {
         alert.id.as_str()
     }
+}
+
+/// An answer about another alert than the one that was asked for is no answer.
+fn about(asked: &AlertId, alert: Alert) -> Result<Alert> {
+    if alert.id == *asked {
+        return Ok(alert);
+    }
+    Err(Error::unusable_answer(format!(
+        "the answer is about another alert, {:?}",
+        alert.id.as_str()
+    )))
 }

@@ -184,10 +184,12 @@ impl AlertUpdate {
 
     /// Whether the alert shows everything that was asked for.
     fn shows_in(&self, alert: &Alert) -> bool {
+        // Without a reference, an equal text may be anybody's.
         let comment_shows = |comment: &Comment| {
-            comment.render().is_ok_and(|text| {
-                alert.comments.iter().any(|c| c.comment.as_deref() == Some(&text))
-            })
+            comment.has_reference()
+                && comment.render().is_ok_and(|text| {
+                    alert.comments.iter().any(|c| c.comment.as_deref() == Some(&text))
+                })
         };
         self.status.as_ref().is_none_or(|status| *status == alert.status)
             && self.assigned_to.as_ref().is_none_or(|who| {
@@ -250,7 +252,7 @@ impl UpdatedAlert {
         &self.alert
     }
 
-    /// Whether the answer shows everything that was asked for. Answers with the values from before have been
+    /// Whether the answer shows everything that was asked for; a comment without a reference never shows. Answers with the values from before have been
     /// seen, so `false` means *not shown*, not *not done*: read the alert again.
     #[must_use]
     pub fn confirmed(&self) -> bool {

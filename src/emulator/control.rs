@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::answer::{Answer, Form, Refusal};
 use super::faults::FaultRule;
@@ -40,8 +41,11 @@ pub(crate) fn answer(service: &mut Service, method: &Method, what: &str, body: &
 
 /// An array of rules, or one rule. All are taken, or none.
 fn add_faults(service: &mut Service, body: &[u8]) -> Answer {
-    let read = serde_json::from_slice::<Vec<FaultRule>>(body)
-        .or_else(|error| serde_json::from_slice(body).map(|rule| vec![rule]).map_err(|_| error));
+    let is_one = body.trim_ascii_start().starts_with(b"{");
+    let read = match is_one {
+        true => serde_json::from_slice(body).map(|rule| vec![rule]),
+        false => serde_json::from_slice::<Vec<FaultRule>>(body),
+    };
     let added = match read {
         Ok(rules) => service.faults.add(rules).map_err(|error| error.to_string()),
         Err(error) => Err(format!("{error}; {RULE_FORM}")),
@@ -52,19 +56,24 @@ fn add_faults(service: &mut Service, body: &[u8]) -> Answer {
     }
 }
 
-const RULE_FORM: &str = r#"a rule is {"operation":"isolate","times":1,"fault":"reset_after_effect"}; a fault \
-is one of refused, reset_before_effect, reset_after_effect, hang_before_effect, hang_after_effect, half_body, \
-slow_drip, html_200, oversized_body, redirect, duplicate_returns_pending, duplicate_refused, stuck_duplicate, \
-{"status":503,"retry_after":2,"after_effect":true}, {"aadsts":90055}, {"delay":1.5}, {"redirect":"URL"}"#;
+const RULE_FORM: &str = concat!(
+    r#"a rule is {"operation":"isolate","times":1,"fault":"reset_after_effect"}; a fault is one of refused, "#,
+    "reset_before_effect, reset_after_effect, hang_before_effect, hang_after_effect, half_body, slow_drip, html_200, ",
+    "oversized_body, redirect, duplicate_returns_pending, duplicate_refused, stuck_duplicate, ",
+    r#"{"status":503,"retry_after":2,"after_effect":true}, {"aadsts":90055}, {"delay":1.5}, {"redirect":"URL"}"#,
+);
 
 /// An object of names and values.
 fn set_switches(service: &mut Service, body: &[u8]) -> Answer {
-    let read = serde_json::from_slice::<BTreeMap<String, String>>(body);
+    let read = serde_json::from_slice::<BTreeMap<String, Value>>(body);
     let set = read.map_err(|error| error.to_string()).and_then(|wanted| {
         let mut switches = service.switches;
         wanted
             .iter()
-            .try_for_each(|(name, value)| switches.set(name, value))
+            .try_for_each(|(name, value)| match value {
+                Value::String(word) => switches.set(name, word),
+                other => switches.set(name, &other.to_string()),
+            })
             .map_err(|error| error.to_string())?;
         service.switches = switches;
         Ok(())

@@ -245,9 +245,12 @@ impl FaultRule {
                 Err(FaultError(format!("{} is not a status an answer can have", fault.status)))
             }
             Fault::Status(fault) => match fault.headers.iter().find(|header| !is_header(*header)) {
-                Some((name, _)) => Err(FaultError(format!("{name:?} is not a header"))),
+                Some((name, _)) => Err(FaultError(format!("{name:?} is not a header to set"))),
                 None => Ok(()),
             },
+            Fault::RedirectTo { redirect } if HeaderValue::from_str(redirect).is_err() => {
+                Err(FaultError(format!("{redirect:?} is not a URL a header can carry")))
+            }
             Fault::Delay { delay } if Duration::try_from_secs_f64(*delay).is_err() => {
                 Err(FaultError(format!("{delay} is not a number of seconds")))
             }
@@ -265,7 +268,12 @@ impl FaultRule {
     }
 }
 
+/// The headers that frame an answer are the server's own.
 fn is_header((name, text): (&String, &String)) -> bool {
+    const FRAMING: [&str; 4] = ["connection", "content-length", "transfer-encoding", "upgrade"];
+    if FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name)) {
+        return false;
+    }
     HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(text).is_ok()
 }
 

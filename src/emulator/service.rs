@@ -33,6 +33,9 @@ use crate::clock::Clock;
 /// Longer bodies are answered 413.
 pub(crate) const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
+/// The journal keeps this much of a comment.
+const LONGEST_COMMENT: usize = 4000;
+
 /// The emulated service.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -185,7 +188,7 @@ impl Service {
             at: Stamp(arrived.now.wall).text(),
             operation: asked.route.operation().name(),
             target: asked.route.target().map(str::to_owned),
-            comment: asked.comment().map(str::to_owned),
+            comment: asked.comment().map(|text| text.chars().take(LONGEST_COMMENT).collect()),
             status: status.map(|s| s.as_u16()),
             effect,
         });

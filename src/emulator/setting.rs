@@ -1,6 +1,7 @@
 //! How a switch is read from text and shown as text: words, on and off, seconds, numbers.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// A switch as [`Emulator::switches`](super::Emulator::switches) lists it.
@@ -70,6 +71,18 @@ impl Setting for Duration {
 }
 
 impl Setting for usize {
+    const TAKES: &'static [&'static str] = &["NUMBER"];
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Setting for NonZeroUsize {
     const TAKES: &'static [&'static str] = &["NUMBER"];
 
     fn read(text: &str) -> Option<Self> {

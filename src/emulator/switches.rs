@@ -1,6 +1,7 @@
 //! The switches: one for each point at which the public pages are silent or disagree, and a few that
 //! make the world harsher. The defaults are what the newest recordings show.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::setting::{Offset, Setting, Switch, SwitchError, choice, switches};
@@ -96,7 +97,7 @@ switches! {
     /// whether a list that was cut carries @odata.nextLink
     next_link: bool = false;
     /// how many items a page of a list holds at most
-    page_size: usize = 10_000;
+    page_size: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
     /// a list of machines that would be empty
     empty_machine_list: EmptyList = EmptyList::Ok;
     /// PATCH of a machine's tags

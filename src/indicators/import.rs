@@ -1,7 +1,5 @@
 //! Many indicators in one call, and what the service says of each.
 
-use std::collections::HashMap;
-
 use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +7,7 @@ use serde_json::Value;
 use super::NewIndicator;
 use super::operations::{ROLES, check_batch};
 use crate::error::Result;
-use crate::model::ImportResult;
+use crate::model::{ImportResult, IndicatorType};
 use crate::operation::{Call, Operation, Path, Safety, Spec, read_object};
 use crate::types::IndicatorId;
 
@@ -73,32 +71,24 @@ pub enum ImportOutcome {
 impl ImportOutcome {
     /// The outcome of each item, in the order they were sent.
     ///
-    /// The answer names values without their types, and a value may have been sent with two actions. So a
-    /// result counts for the item at its position if it has that item's value; otherwise by its value, if
-    /// that is unmistakable.
+    /// The answer names values without their types, and a value may have been sent with two actions. Where it has all
+    /// values in the order they were sent, a result counts for the item at its position. Otherwise it counts by its
+    /// value, if that was sent once and answered once; everything else is [`Unknown`](Self::Unknown).
     #[must_use]
     pub fn read(sent: &[NewIndicator], answer: &ImportAnswer) -> Vec<Self> {
-        let wire: Vec<_> = sent.iter().map(|i| i.wire_value().unwrap_or_default()).collect();
-        let mut results: Vec<Option<&ImportResult>> = answer.value.iter().map(Some).collect();
-        let mut outcomes: Vec<Option<Self>> = vec![None; sent.len()];
-
-        for ((value, outcome), result) in wire.iter().zip(&mut outcomes).zip(&mut results) {
-            if result.is_some_and(|r| names(r, value)) {
-                *outcome = result.take().map(Self::of);
-            }
+        let values: Vec<_> = sent.iter().map(|new| Key::of(new)).collect();
+        let results = &answer.value;
+        let in_order = values.len() == results.len()
+            && values.iter().zip(results).all(|(key, result)| key.names(result));
+        if in_order {
+            return results.iter().map(Self::of).collect();
         }
-        let mut unmatched: HashMap<&str, u32> = HashMap::new();
-        for (value, _) in wire.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_none()) {
-            *unmatched.entry(value).or_default() += 1;
-        }
-        for (value, outcome) in wire.iter().zip(&mut outcomes).filter(|(_, o)| o.is_none()) {
-            let mut of_value = results.iter().flatten().filter(|r| names(r, value));
-            *outcome = match (of_value.next(), of_value.next(), unmatched.get(value.as_str())) {
-                (Some(result), None, Some(1)) => Some(Self::of(result)),
-                _ => None,
-            };
-        }
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or(Self::Unknown)).collect()
+        let only = |key: &Key| {
+            let mut named = results.iter().filter(|result| key.names(result));
+            let once = values.iter().filter(|other| other.collides(key)).count() == 1;
+            named.next().filter(|_| once && named.next().is_none())
+        };
+        values.iter().map(|key| only(key).map_or(Self::Unknown, Self::of)).collect()
     }
 
     /// Only a plain `isFailed: false` with an id is an acceptance.
@@ -114,14 +104,34 @@ impl ImportOutcome {
     }
 }
 
-fn names(result: &ImportResult, value: &str) -> bool {
-    result.indicator.as_deref().is_some_and(|named| named.eq_ignore_ascii_case(value))
+/// A value as an answer names it. Case makes another URL, and nothing else another value.
+struct Key {
+    value: String,
+    case_matters: bool,
+}
+
+impl Key {
+    fn of(new: &NewIndicator) -> Self {
+        let case_matters = *new.indicator_type() == IndicatorType::Url;
+        Self { value: new.wire_value().unwrap_or_default(), case_matters }
+    }
+
+    fn names(&self, result: &ImportResult) -> bool {
+        result.indicator.as_deref().is_some_and(|named| match self.case_matters {
+            true => named == self.value,
+            false => named.eq_ignore_ascii_case(&self.value),
+        })
+    }
+
+    fn collides(&self, other: &Self) -> bool {
+        self.value.eq_ignore_ascii_case(&other.value)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{IndicatorAction, IndicatorType};
+    use crate::model::IndicatorAction;
 
     fn sent(values: &[&str]) -> Vec<NewIndicator> {
         let new = |value: &&str| {
@@ -158,8 +168,21 @@ mod tests {
         let answer = answer(&[("2", "b.example"), ("1", "a.example"), ("4", "c.example")]);
         let read = ImportOutcome::read(&sent, &answer);
         assert_eq!(read[..2], [accepted("1"), accepted("2")]);
-        assert_eq!(read[2], accepted("4"), "at its position");
-        assert_eq!(read[3], ImportOutcome::Unknown);
+        assert_eq!(
+            read[2..],
+            [ImportOutcome::Unknown, ImportOutcome::Unknown],
+            "which one isn't said"
+        );
+    }
+
+    #[test]
+    fn urls_that_differ_in_case_are_two() {
+        let url =
+            |value| NewIndicator::new(IndicatorType::Url, value, IndicatorAction::Block, "t", "d");
+        let sent = [url("https://e.example/A"), url("https://e.example/a")];
+        let reversed = answer(&[("", "https://e.example/a"), ("5", "https://e.example/A")]);
+        let read = ImportOutcome::read(&sent, &reversed);
+        assert!(read.iter().all(|outcome| *outcome == ImportOutcome::Unknown), "{read:?}");
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub struct NewIndicator {
     rbac_group_names: Vec<String>,
     educate_url: Option<String>,
     generate_alert: Option<bool>,
+    always_alerts: bool,
     any_action: bool,
 }
 
@@ -57,10 +58,10 @@ impl NewIndicator {
         title: impl Into<String>,
         description: impl Into<String>,
     ) -> Self {
-        let (action, generate_alert) = match action {
-            IndicatorAction::Audit | IndicatorAction::Alert => (IndicatorAction::Audit, Some(true)),
-            IndicatorAction::AlertAndBlock => (IndicatorAction::Block, Some(true)),
-            other => (other, None),
+        let (action, always_alerts) = match action {
+            IndicatorAction::Audit | IndicatorAction::Alert => (IndicatorAction::Audit, true),
+            IndicatorAction::AlertAndBlock => (IndicatorAction::Block, true),
+            other => (other, false),
         };
         Self {
             indicator_type,
@@ -74,7 +75,8 @@ impl NewIndicator {
             recommended_actions: None,
             rbac_group_names: Vec::new(),
             educate_url: None,
-            generate_alert,
+            generate_alert: always_alerts.then_some(true),
+            always_alerts,
             any_action: false,
         }
     }
@@ -115,9 +117,9 @@ impl NewIndicator {
         self
     }
 
-    /// Whether an alert is raised where it is seen. An `Audit` raises one in any case.
+    /// Whether an alert is raised where it is seen. `Audit`, `Alert` and `AlertAndBlock` raise one in any case.
     pub fn generate_alert(mut self, alert: bool) -> Self {
-        self.generate_alert = Some(alert || self.action == IndicatorAction::Audit);
+        self.generate_alert = Some(alert || self.always_alerts);
         self
     }
 
@@ -205,10 +207,13 @@ impl NewIndicator {
             put("recommendedActions", text("recommended actions", recommended)?);
         }
         if !self.rbac_group_names.is_empty() {
-            put("rbacGroupNames", self.rbac_group_names.clone().into());
+            let names = self.rbac_group_names.iter().map(|name| text("device group", name));
+            put("rbacGroupNames", names.collect::<Result<Vec<_>>>()?.into());
         }
         if let Some(url) = &self.educate_url {
-            put("educateUrl", text("educate URL", url)?);
+            wire_value(&IndicatorType::Url, url)
+                .map_err(|e| Error::invalid_input("the educate URL isn't one").caused_by(e))?;
+            put("educateUrl", url.trim().into());
         }
         if let Some(alert) = self.generate_alert {
             put("generateAlert", alert.into());

@@ -37,7 +37,18 @@ impl Operation for CreateOrUpdateIndicator {
     }
 
     fn decode(&self, body: &[u8]) -> Result<Indicator> {
-        read_object(body)
+        let stored: Indicator = with_id(read_object(body)?)?;
+        let sent = &self.indicator;
+        let value = sent.wire_value()?;
+        let same_value =
+            stored.indicator_value.as_ref().is_none_or(|v| v.eq_ignore_ascii_case(&value));
+        let same_type = stored.indicator_type.as_str().is_empty()
+            || stored.indicator_type == *sent.indicator_type();
+        let same_action = stored.action.as_str().is_empty() || stored.action == *sent.action();
+        if same_value && same_type && same_action {
+            return Ok(stored);
+        }
+        Err(Error::unusable_answer(format!("the answer is about another indicator, {}", stored.id)))
     }
 }
 
@@ -60,7 +71,11 @@ impl Operation for GetIndicator {
     }
 
     fn decode(&self, body: &[u8]) -> Result<Indicator> {
-        read_object(body)
+        let stored: Indicator = with_id(read_object(body)?)?;
+        if stored.id == self.indicator {
+            return Ok(stored);
+        }
+        Err(Error::unusable_answer(format!("the answer is about another indicator, {}", stored.id)))
     }
 }
 
@@ -162,6 +177,13 @@ impl Operation for BatchDeleteIndicators {
     fn decode(&self, _: &[u8]) -> Result<()> {
         Ok(())
     }
+}
+
+fn with_id(indicator: Indicator) -> Result<Indicator> {
+    if indicator.id.as_str().is_empty() {
+        return Err(Error::unusable_answer("the answer is an indicator without an id"));
+    }
+    Ok(indicator)
 }
 
 pub(super) fn check_batch(length: usize, done: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use url::{Host, Url};
 
 use crate::error::{Error, Result};
 use crate::model::{IndicatorAction, IndicatorType};
-use crate::types::printable;
+use crate::types::{is_visible, printable};
 
 /// The service documents no limit on a URL's length; longer ones aren't URLs anybody visits.
 const LONGEST_URL: usize = 4096;
@@ -123,45 +123,57 @@ fn domain(value: &str) -> Result<String, String> {
     if name.contains('*') {
         return Err("wildcards aren't taken; a domain covers its subdomains".to_owned());
     }
-    match Host::parse(name) {
-        Ok(Host::Domain(ascii)) => check_domain(&ascii).map(|()| ascii),
-        Ok(_) => Err("it is an IP address".to_owned()),
-        Err(_) => Err("it isn't a domain name".to_owned()),
+    // What would vanish or change on the way to A-labels is another name.
+    if name.contains('%') || !name.chars().all(is_visible) {
+        return Err("it holds characters that no domain name has".to_owned());
     }
-}
-
-fn check_domain(ascii: &str) -> Result<(), String> {
+    let ascii = match Host::parse(name) {
+        Ok(Host::Domain(ascii)) => ascii,
+        Ok(_) => return Err("it is an IP address".to_owned()),
+        Err(_) => return Err("it isn't a domain name".to_owned()),
+    };
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     if !ascii.contains('.') || ascii.len() > 253 || !ascii.split('.').all(label) {
         return Err("it isn't a full domain name".to_owned());
     }
-    if ascii.starts_with('_') {
-        return Err("the service refuses a leading underscore".to_owned());
+    if ascii.split('.').any(|label| label.starts_with('_')) {
+        return Err("the service refuses a label with a leading underscore".to_owned());
     }
-    Ok(())
+    Ok(ascii)
 }
 
 fn url(value: &str) -> Result<String, String> {
     if value.len() > LONGEST_URL {
         return Err(format!("it is longer than {LONGEST_URL} bytes"));
     }
-    if value.chars().any(char::is_whitespace) {
-        return Err("it holds blanks".to_owned());
+    if !value.chars().all(is_visible) || value.contains('\\') {
+        return Err("it holds blanks, backslashes or characters nobody sees".to_owned());
     }
     let parsed = Url::parse(value).map_err(|_| "it isn't an absolute URL".to_owned())?;
     if !matches!(parsed.scheme(), "http" | "https") {
         return Err("only http and https are taken".to_owned());
     }
+    // The URL standard also reads `https:host` and `https:///host`; the service need not.
+    let after = value.get(parsed.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+    if after.is_none_or(|rest| rest.starts_with('/')) {
+        return Err("it isn't an absolute URL".to_owned());
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err("it holds credentials".to_owned());
+    }
+    if value.contains('*') {
+        return Err("wildcards aren't taken".to_owned());
+    }
     match parsed.host() {
-        Some(Host::Domain(name)) if name.contains('*') => Err("wildcards aren't taken".to_owned()),
-        Some(Host::Domain(name)) => check_domain(name),
-        Some(Host::Ipv4(v4)) if !is_external_v4(v4) => Err("its host isn't external".to_owned()),
-        Some(Host::Ipv6(v6)) if !is_external_v6(v6) => Err("its host isn't external".to_owned()),
-        Some(_) => Ok(()),
-        None => Err("it has no host".to_owned()),
+        Some(Host::Domain(name)) if name.trim_end_matches('.').contains('.') => Ok(()),
+        Some(Host::Ipv4(v4)) if is_external_v4(v4) => Ok(()),
+        Some(Host::Ipv6(v6)) if is_external_v6(v6) => Ok(()),
+        _ => Err("its host isn't external".to_owned()),
     }?;
     // Byte for byte as given: a re-written path or query is another URL.
     Ok(value.to_owned())
@@ -193,6 +205,7 @@ mod tests {
             (IndicatorType::DomainName, "EVIL.Example.", "evil.example"),
             (IndicatorType::DomainName, "münchen.example", "xn--mnchen-3ya.example"),
             (IndicatorType::DomainName, "a_b.evil.example", "a_b.evil.example"),
+            (IndicatorType::Url, "https://_x.evil.example./a", "https://_x.evil.example./a"),
             (
                 IndicatorType::Url,
                 "https://evil.example/A%2Fb?q=[1]&x='y'",
@@ -232,11 +245,23 @@ mod tests {
             (DomainName, "1.1.1.1", "IP address"),
             (DomainName, "evil..example", "domain name"),
             (DomainName, "evil.example/x", "domain name"),
+            (DomainName, "ex%61mple.com", "no domain name has"),
+            (DomainName, "evil.exa\u{ad}mple", "no domain name has"),
+            (DomainName, "-a.example", "full domain"),
+            (DomainName, "a-.example", "full domain"),
+            (DomainName, "x._y.example", "underscore"),
             (Url, "evil.example/x", "absolute URL"),
             (Url, "ftp://evil.example/x", "http"),
             (Url, "https://*.evil.example/", "wildcards"),
             (Url, "https://evil.example/a b", "blanks"),
             (Url, "https://10.0.0.1/x", "external"),
+            (Url, "https://localhost/x", "external"),
+            (Url, "https://evil.example/*", "wildcards"),
+            (Url, "https:evil.example", "absolute URL"),
+            (Url, "https:///evil.example/x", "absolute URL"),
+            (Url, "https:\\\\evil.example\\x", "backslashes"),
+            (Url, "https://user:pw@evil.example/", "credentials"),
+            (Url, "https://evil.example/\u{202e}x", "nobody sees"),
         ] {
             let refused = wire(&kind, value);
             assert!(

@@ -1,13 +1,14 @@
 //! Finding machines: lists with a filter, and *the* machine of a name, an address or a tag.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use http::Method;
 
-use super::Machines;
+use super::{GetMachine, Machines};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{HealthStatus, Machine, OnboardingStatus};
-use crate::odata::{Filter, List, ListQuery, PAGE_LIMIT, Page, Paged};
+use crate::odata::{Filter, List, ListQuery, PAGE_LIMIT, Page, Paged, is_empty_list};
 use crate::operation::{Call, Operation, Path, Spec};
 use crate::types::Timestamp;
 
@@ -48,6 +49,8 @@ impl Operation for ListMachines {
 
 impl Paged for ListMachines {
     type Item = Machine;
+
+    const EMPTY_IS_NOT_FOUND: bool = true;
 
     fn query(&mut self) -> &mut ListQuery {
         &mut self.query
@@ -165,7 +168,10 @@ impl Find {
         Self { by, newest_active: false }
     }
 
-    /// The machine of exactly this host name, full or its first label. Case doesn't matter; "dc1" is not "dc10".
+    /// The machine of exactly this host name, full or its first label; "dc1" is not "dc10".
+    ///
+    /// It is looked for as given, in lower and in upper case. Whether the service's filter minds case isn't documented,
+    /// so an entry in mixed case may be missed beside one that is found.
     pub fn name(name: impl Into<String>) -> Self {
         Self::by(By::Name(name.into().trim().trim_end_matches('.').to_owned()))
     }
@@ -229,17 +235,33 @@ impl Machines {
                 Error::invalid_input(format!("{name:?} isn't a host name")).of("find", name)
             );
         }
-        let lower = name.to_lowercase();
-        let mut filter = Filter::eq("computerDnsName", &lower);
-        if lower != name {
-            filter = filter.or(Filter::eq("computerDnsName", name));
-        }
-        if !name.contains('.') {
-            filter = filter.or(Filter::starts_with("computerDnsName", &format!("{lower}.")));
+        let spellings = BTreeSet::from([name.to_owned(), name.to_lowercase(), name.to_uppercase()]);
+        let mut filter = None::<Filter>;
+        for spelling in &spellings {
+            let mut one = Filter::eq("computerDnsName", spelling);
+            if !name.contains('.') {
+                one = one.or(Filter::starts_with("computerDnsName", &format!("{spelling}.")));
+            }
+            filter = Some(match filter {
+                Some(others) => others.or(one),
+                None => one,
+            });
         }
         let mut machines = self.list(filter).all().await?;
         machines.retain(|machine| machine.is_named(name));
+        if machines.is_empty() {
+            // A name in mixed case is found by the path, if at all.
+            machines.extend(self.by_path(name).await?);
+        }
         Ok(machines)
+    }
+
+    async fn by_path(&self, name: &str) -> Result<Option<Machine>> {
+        match self.client.send(&GetMachine::by_name(name)).await {
+            Ok(machine) => Ok(Some(machine).filter(|machine| machine.is_named(name))),
+            Err(error) if is_empty_list(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// No match is documented as 404 in places, and seen as an empty list.
@@ -248,8 +270,13 @@ impl Machines {
         find: &O,
     ) -> Result<Vec<Machine>> {
         match self.client.send(find).await {
+            Ok(page) if page.next_link.is_some() => {
+                let what =
+                    "the answer is only a part of the matches: list the machines with a filter";
+                Err(Error::unusable_answer(what).of(O::SPEC.name, ""))
+            }
             Ok(page) => Ok(page.value),
-            Err(error) if error.is_not_found() && error.code().is_some() => Ok(Vec::new()),
+            Err(error) if is_empty_list(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }

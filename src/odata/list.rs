@@ -2,7 +2,8 @@
 //!
 //! Pages are asked for by `$skip`. What is removed before the cursor moves later items forward, past it, so
 //! each page overlaps the one before: if it doesn't begin with an item already told, the cursor steps back
-//! until one does. What is added before the cursor comes again, and isn't told twice.
+//! until one does. What is added before the cursor comes again, and isn't told twice. A next link is followed
+//! where it holds a cursor of the service's own; after its last page the list is still asked for what follows.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -28,8 +29,11 @@ const SMALLEST_PAGE: u32 = 2;
 /// A list longer than this isn't read to its end.
 const LONGEST: usize = 2_000_000;
 
-/// Pages in a row that bring nothing new before the list is given up.
+/// Pages in a row that lead further and bring nothing new before the list is given up.
 const PATIENCE: u32 = 16;
+
+/// A page shorter than asked for ends the list, unless it is as long as a page the service may have cut.
+const CUT_PAGE: u64 = 100;
 
 /// A list operation that pages.
 pub(crate) trait Paged:
@@ -39,6 +43,9 @@ pub(crate) trait Paged:
 
     fn query(&mut self) -> &mut ListQuery;
 
+    /// Whether the service answers an empty list with 404.
+    const EMPTY_IS_NOT_FOUND: bool = false;
+
     /// What tells one item from all others.
     fn key(item: &Self::Item) -> &str;
 }
@@ -47,7 +54,8 @@ pub(crate) trait Paged:
 ///
 /// It is a [`Stream`]; without a stream library, [`next`](Self::next) and [`all`](Self::all) do.
 /// It is *stable*: an item that is there from the beginning to the end is told exactly once, however much is added and
-/// removed meanwhile. Each page is a call on the quota.
+/// removed meanwhile. (It relies on the service's order: items of one time have to come in the same order each time, and
+/// a next link of the service's own is trusted to lead on.) Each page is a call on the quota.
 #[must_use = "a list is read only as it is polled"]
 pub struct List<T> {
     pages: Box<dyn Pages<T>>,
@@ -70,7 +78,7 @@ impl<T: Send + Unpin + 'static> List<T> {
     pub fn at_most(mut self, n: usize) -> Self {
         self.left = n;
         if let Ok(n) = u32::try_from(n) {
-            self.pages.page_size(n);
+            self.pages.at_most(n);
         }
         self
     }
@@ -136,6 +144,7 @@ impl<T> fmt::Debug for List<T> {
 /// Pages of items not told before; `None` after the last.
 trait Pages<T>: Send {
     fn page_size(&mut self, n: u32);
+    fn at_most(&mut self, n: u32);
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<T>>>>;
 }
 
@@ -147,6 +156,8 @@ struct Cursor<O: Paged> {
     fetch: Option<Fetch<O>>,
     seen: Seen,
     step_back: u64,
+    reached: u64,
+    told: usize,
     idle_pages: u32,
     last_link: Option<String>,
     ended: bool,
@@ -160,6 +171,8 @@ impl<O: Paged> Cursor<O> {
             fetch: None,
             seen: Seen::default(),
             step_back: 0,
+            reached: 0,
+            told: 0,
             idle_pages: 0,
             last_link: None,
             ended: false,
@@ -175,13 +188,12 @@ impl<O: Paged> Cursor<O> {
     fn take(&mut self, page: Page<O::Item>) -> Result<Vec<O::Item>> {
         let query = self.operation.query();
         let (skip, top) = (query.skip, u64::from(query.top));
-        let by_link = query.next.is_some();
+        let by_link = query.next.take().is_some();
         let length = page.value.len() as u64;
 
-        let begins_with_a_gap = !by_link
-            && skip > 0
-            && page.value.first().is_none_or(|item| !self.seen.contains(O::key(item)));
-        if begins_with_a_gap {
+        let first_is_known =
+            || page.value.first().is_some_and(|item| self.seen.contains(O::key(item)));
+        if skip > 0 && !by_link && !first_is_known() {
             self.step_back = (self.step_back * 2).max(top);
             query.skip = skip.saturating_sub(self.step_back);
             return Ok(Vec::new());
@@ -191,26 +203,32 @@ impl<O: Paged> Cursor<O> {
         let seen = &mut self.seen;
         let fresh: Vec<_> =
             page.value.into_iter().filter(|item| seen.insert(O::key(item))).collect();
-        if self.seen.len() > LONGEST {
+        self.told += fresh.len();
+        if self.told > LONGEST {
             return Err(endless(O::SPEC.name, "is longer than two million items"));
         }
-        self.idle_pages = if fresh.is_empty() { self.idle_pages + 1 } else { 0 };
+        if skip + length > self.reached || by_link {
+            self.reached = self.reached.max(skip + length);
+            self.idle_pages = if fresh.is_empty() { self.idle_pages + 1 } else { 0 };
+        }
         if self.idle_pages > PATIENCE {
             return Err(endless(O::SPEC.name, "repeats itself"));
         }
 
         match page.next_link {
-            Some(link) if self.last_link.as_deref() == Some(&link) => {
+            Some(link) if by_link && self.last_link.as_deref() == Some(&link) => {
                 return Err(endless(O::SPEC.name, "gives the same next link again"));
             }
             Some(link) => {
                 query.next = next_query(self.client.base_url(), &link);
                 self.last_link = Some(link);
-                self.ended = query.next.is_none() && length < top;
             }
-            None => self.ended = by_link || length < top,
+            // The links of the service count within the page that was asked for.
+            None if by_link => {}
+            None => self.ended = length < top.min(CUT_PAGE),
         }
-        query.skip = (skip + length).saturating_sub(OVERLAP.min(length.div_ceil(2)));
+        let overlap = if query.next.is_some() { 0 } else { OVERLAP.min(length.div_ceil(2)) };
+        query.skip = (skip + length).saturating_sub(overlap);
         Ok(fresh)
     }
 }
@@ -218,6 +236,11 @@ impl<O: Paged> Cursor<O> {
 impl<O: Paged> Pages<O::Item> for Cursor<O> {
     fn page_size(&mut self, n: u32) {
         self.operation.query().top = n.clamp(SMALLEST_PAGE, LARGEST_PAGE);
+    }
+
+    fn at_most(&mut self, n: u32) {
+        let query = self.operation.query();
+        query.top = query.top.min(n.clamp(SMALLEST_PAGE, LARGEST_PAGE));
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<O::Item>>>> {
@@ -234,7 +257,7 @@ impl<O: Paged> Pages<O::Item> for Cursor<O> {
         Poll::Ready(Some(match page {
             Ok(page) => self.take(page),
             // get-machines: a list without a machine is documented as 404.
-            Err(error) if first && is_empty_list(&error) => {
+            Err(error) if first && O::EMPTY_IS_NOT_FOUND && is_empty_list(&error) => {
                 self.ended = true;
                 Ok(Vec::new())
             }
@@ -243,17 +266,18 @@ impl<O: Paged> Pages<O::Item> for Cursor<O> {
     }
 }
 
-fn is_empty_list(error: &Error) -> bool {
-    error.is_not_found() && error.code().is_some()
+pub(crate) fn is_empty_list(error: &Error) -> bool {
+    error.is_not_found() && error.code() == Some("ResourceNotFound")
 }
 
-/// The query of a next link that stays on our host; the token goes nowhere else, so a link to another host
-/// isn't followed and the list goes on by `$skip`.
+/// The query of a next link with a cursor of the service's own, on our host. A link to another host isn't
+/// followed, since the token goes nowhere else, and one by `$skip` has no overlap: the list goes on by ours.
 fn next_query(base: &Url, link: &str) -> Option<String> {
-    let url = Url::parse(link).ok()?;
+    let url = base.join(link).ok()?;
     let ours =
         url.origin() == base.origin() && url.username().is_empty() && url.password().is_none();
-    ours.then(|| url.query().map(str::to_owned)).flatten()
+    let by_skip = url.query_pairs().any(|(name, _)| name.eq_ignore_ascii_case("$skip"));
+    (ours && !by_skip).then(|| url.query().map(str::to_owned)).flatten()
 }
 
 /// The keys told so far, as hashes, so that a long list costs eight bytes an item.
@@ -264,16 +288,13 @@ struct Seen {
 }
 
 impl Seen {
+    /// An item without a key can't be told from others, and passes for a known one.
     fn contains(&self, key: &str) -> bool {
-        self.keys.contains(&self.hasher.hash_one(key))
+        key.is_empty() || self.keys.contains(&self.hasher.hash_one(key))
     }
 
     /// Whether the key is new. An item without one always is.
     fn insert(&mut self, key: &str) -> bool {
         key.is_empty() || self.keys.insert(self.hasher.hash_one(key))
-    }
-
-    fn len(&self) -> usize {
-        self.keys.len()
     }
 }

@@ -6,6 +6,6 @@ mod page;
 
 pub use filter::{Filter, Literal};
 pub use list::List;
-pub(crate) use list::Paged;
+pub(crate) use list::{Paged, is_empty_list};
 pub(crate) use page::PAGE_LIMIT;
 pub use page::{ListQuery, Page};

@@ -164,3 +164,41 @@ async fn a_comment_whose_answer_was_lost_is_an_unknown_outcome_with_its_referenc
     let error = script.client().alert(id()).update(update).await.unwrap_err();
     assert!(error.is_service(), "without a comment it may be repeated: {error:?}");
 }
+
+#[tokio::test]
+async fn each_value_that_is_not_shown_makes_an_update_unconfirmed() {
+    let update = || {
+        AlertUpdate::new()
+            .status(AlertStatus::Resolved)
+            .assigned_to("a@b.example")
+            .classify(Classification::TruePositive, Determination::Malware)
+    };
+    let shown = [
+        ("status", "Resolved", "New"),
+        ("assignedTo", "a@b.example", "c@d.example"),
+        ("classification", "TruePositive", "FalsePositive"),
+        ("determination", "Malware", "Phishing"),
+    ];
+    for old in 0..=shown.len() {
+        let member = |(at, (name, new, before)): (usize, &(&str, &str, &str))| {
+            format!(r#","{name}":"{}""#, if at == old { before } else { new })
+        };
+        let members: String = shown.iter().enumerate().map(member).collect();
+        let script = Script::new().then(alert(&members));
+        let updated = script.client().alert(id()).update(update()).await.unwrap();
+        assert_eq!(updated.confirmed(), old == shown.len(), "{members}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_another_alert_is_none() {
+    let other = || json(200, r#"{"id":"da1_2","status":"New"}"#);
+    assert!(Script::new().then(other()).client().alert(id()).get().await.unwrap_err().is_service());
+    let commented = Script::new().then(other()).client().alert(id()).comment("c").await;
+    assert!(commented.unwrap_err().is_outcome_unknown());
+    let conditional =
+        AlertUpdate::new().status(AlertStatus::Resolved).only_if(AlertStatus::New, None);
+    let script = Script::new().then(other());
+    assert!(script.client().alert(id()).update(conditional).await.is_err());
+    assert_eq!(script.sent().len(), 1, "nothing is written after it");
+}

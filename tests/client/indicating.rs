@@ -134,8 +134,28 @@ async fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_about_another_indicator_is_none() {
+    for body in [
+        "{}",
+        r#"{"id":"7","indicatorValue":"other.example"}"#,
+        r#"{"id":"7","indicatorValue":"evil.example","indicatorType":"Url"}"#,
+        r#"{"id":"7","indicatorValue":"evil.example","action":"Allowed"}"#,
+    ] {
+        let script = Script::new().then(crate::script::json(200, body));
+        let told = script.client().indicators().create_or_update(domain("evil.example")).await;
+        assert!(told.is_err(), "{body}");
+    }
+}
+
 #[test]
 fn the_words_of_before_2022_are_written_in_todays() {
+    let forced = new(IndicatorType::DomainName, "evil.example", IndicatorAction::AlertAndBlock)
+        .generate_alert(false);
+    let client = Script::new().client();
+    let preview =
+        client.preview(&defender_response::CreateOrUpdateIndicator { indicator: forced }).unwrap();
+    assert!(preview.body.unwrap().contains(r#""generateAlert":true"#));
     let alert = new(IndicatorType::FileSha1, "a", IndicatorAction::Alert);
     assert_eq!(alert.action(), &IndicatorAction::Audit);
     let block = new(IndicatorType::FileSha1, "a", IndicatorAction::AlertAndBlock);

@@ -20,6 +20,8 @@ struct State {
     next: u32,
     changes: Vec<Change>,
     by_link: bool,
+    /// The service's own limit to a page, with a plain `$skip` link to the rest.
+    cut_at: Option<usize>,
     calls: usize,
 }
 
@@ -33,7 +35,19 @@ enum Change {
 impl Moving {
     fn new(length: u32, changes: Vec<Change>, by_link: bool) -> Self {
         let items = (0..length).collect();
-        Self(Arc::new(Mutex::new(State { items, next: length, changes, by_link, calls: 0 })))
+        Self(Arc::new(Mutex::new(State {
+            items,
+            next: length,
+            changes,
+            by_link,
+            cut_at: None,
+            calls: 0,
+        })))
+    }
+
+    fn cut_at(self, length: Option<usize>) -> Self {
+        self.0.lock().unwrap().cut_at = length;
+        self
     }
 
     fn client(&self) -> Client {
@@ -66,6 +80,8 @@ impl State {
             Some(skip) => (skip, 10),
             None => (number("$skip").unwrap_or(0), number("$top").unwrap()),
         };
+        let asked = top;
+        let top = self.cut_at.map_or(top, |cut| cut.min(top));
         let mut order = self.items.clone();
         if descending {
             order.reverse();
@@ -80,6 +96,16 @@ impl State {
             )
         } else {
             String::new()
+        };
+        // Every other service says that it cut a page.
+        let link = match self.cut_at {
+            Some(cut) if cut % 2 == 0 && top < asked && skip + top < order.len() => {
+                let rest = skip + top;
+                format!(
+                    r#","@odata.nextLink":"https://elsewhere.example/api/machineactions?$skip={rest}""#
+                )
+            }
+            _ => link,
         };
         match self.changes.pop() {
             Some(Change::Add(count)) => {
@@ -143,11 +169,12 @@ proptest! {
     #[test]
     fn a_moving_list_is_read_whole_and_once(
         length in 0..400u32,
-        page in 1..50u32,
+        page in prop_oneof![1..50u32, Just(1000u32)],
         changes in prop::collection::vec(change(), 0..12),
         newest_first: bool,
+        cut_at in prop::option::of(100..300usize),
     ) {
-        let list = Moving::new(length, changes, false);
+        let list = Moving::new(length * 3, changes, false).cut_at(cut_at);
         let before = list.items();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let told = runtime.block_on(async {
@@ -181,15 +208,20 @@ async fn a_long_list_costs_about_one_call_a_page() {
 async fn next_links_of_our_host_are_followed() {
     let list = Moving::new(95, Vec::new(), true);
     let told = list.client().actions().list(None).page_size(10).all().await.unwrap();
-    assert_eq!((told.len(), list.calls()), (95, 10));
+    assert_eq!(
+        (told.len(), list.calls()),
+        (95, 11),
+        "ten pages by link, and one look for what follows"
+    );
 }
 
 #[tokio::test]
 async fn a_next_link_to_another_host_is_not_followed() {
     let page = r#"{"value":[{"id":"1"}],"@odata.nextLink":"https://elsewhere.example/api/machineactions?token=1"}"#;
-    let script = Script::new().then(json(200, page));
+    let rest = r#"{"value":[{"id":"1"},{"id":"2"}]}"#;
+    let script = Script::new().then(json(200, page)).then(json(200, rest));
     let told = script.client().actions().list(None).all().await.unwrap();
-    assert_eq!(told.len(), 1);
+    assert_eq!(told.len(), 2, "the link says that there is more");
     for request in script.sent() {
         assert_eq!(request.uri().host(), Some("api.securitycenter.microsoft.com"));
     }
@@ -252,4 +284,32 @@ async fn a_page_of_one_is_read_too() {
     let list = Moving::new(5, Vec::new(), false);
     let told = list.client().actions().list(None).page_size(1).all().await.unwrap();
     assert_eq!(numbers(&told), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn items_without_an_id_are_told_and_end() {
+    let page =
+        |count: usize| json(200, &format!(r#"{{"value":[{}]}}"#, vec!["{}"; count].join(",")));
+    let script = Script::new().then(page(4)).then(page(3));
+    let told = script.client().actions().list(None).page_size(4).all().await.unwrap();
+    assert!(told.len() >= 4, "{}", told.len());
+}
+
+#[tokio::test]
+async fn a_long_step_back_does_not_give_the_list_up() {
+    let mut changes = vec![Change::Add(0); 60];
+    changes.insert(10, Change::RemoveFirst(1600));
+    let list = Moving::new(10_000, changes, false);
+    let before = list.items();
+    let told = list.client().actions().list(None).page_size(100).all().await.unwrap();
+    nothing_missed_or_told_twice(&list, &before, &numbers(&told));
+}
+
+#[tokio::test]
+async fn only_machines_have_an_empty_list_that_is_not_found() {
+    let missing = || Script::new().then(error(404, "ResourceNotFound", "no machine"));
+    assert!(missing().client().machines().list(None).all().await.unwrap().is_empty());
+    assert!(missing().client().alerts().list(None).all().await.is_err());
+    let no_route = Script::new().then(error(404, "NotFound", "No HTTP resource was found"));
+    assert!(no_route.client().machines().list(None).all().await.is_err());
 }

@@ -6,6 +6,7 @@ mod decoding;
 mod emulated;
 mod errors;
 mod example;
+mod finding;
 mod golden;
 mod house;
 mod indicating;

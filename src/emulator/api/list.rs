@@ -26,7 +26,7 @@ impl Call<'_> {
         rows: impl Iterator<Item = R>,
     ) -> Result<(Query, Page<R>), Refusal> {
         let query = Query::read::<R>(&self.asked.query)?;
-        let page = query.page(rows, self.scene.switches.page_size);
+        let page = query.page(rows, self.scene.switches.page_size.get());
         Ok((query, page))
     }
 
