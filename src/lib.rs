@@ -55,6 +55,7 @@ mod actions;
 mod alerts;
 mod auth;
 pub mod catalog;
+mod check;
 mod client;
 mod clock;
 mod error;
@@ -79,6 +80,7 @@ pub use alerts::{
 pub use auth::{
     ClientSecret, Token, TokenClaims, TokenError, TokenErrorKind, TokenRequest, TokenSource,
 };
+pub use check::{Access, Check, Finding, Heading, Principal};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use error::{Error, ErrorKind, Result};

@@ -61,6 +61,14 @@ impl TokenSource for ClientSecret {
         entra::fetch(ask, &self.tenant, &self.application, proof).await
     }
 
+    fn tenant(&self) -> Option<&str> {
+        Some(&self.tenant)
+    }
+
+    fn application(&self) -> Option<&str> {
+        Some(&self.application)
+    }
+
     fn check(&self) -> Result<(), TokenError> {
         if !is_guid(&self.tenant) && !entra::is_domain(&self.tenant) {
             return Err(TokenError::permanent(format!(

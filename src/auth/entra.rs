@@ -50,7 +50,7 @@ pub(super) async fn fetch(
         };
         match pauses.next() {
             Some(&pause) if error.kind() == TokenErrorKind::Transient => {
-                tokio::time::sleep(pause).await
+                tokio::time::sleep(pause).await;
             }
             _ => return Err(error),
         }

@@ -11,10 +11,11 @@ use url::Url;
 use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
-use crate::operation::{Operation, Preview};
+use crate::operation::{Operation, Preview, Safety};
 use crate::region::{Region, parse_base};
 use crate::send::Sender;
 use crate::transport::{HttpTransport, Transport};
+use crate::types::is_guid;
 
 /// Connecting takes less than an attempt may, so that a slow connect counts as *not sent*.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -44,6 +45,8 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     sender: Sender,
+    /// Reads go by an application of their own, where there is one.
+    reader: Option<Sender>,
     authority: Url,
     audience: String,
     references: bool,
@@ -54,6 +57,7 @@ impl Client {
     pub fn builder(credential: impl TokenSource + 'static) -> ClientBuilder {
         ClientBuilder {
             credential: Arc::new(credential),
+            reader: None,
             region: Region::default(),
             base_url: None,
             authority: None,
@@ -97,7 +101,25 @@ impl Client {
     /// # Errors
     /// Every kind that [`ErrorKind`](crate::ErrorKind) lists but those about how an action ended.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
-        self.0.sender.send(operation).await
+        self.sender_for(operation.safety()).send(operation).await
+    }
+
+    fn sender_for(&self, safety: Safety) -> &Sender {
+        match &self.0.reader {
+            Some(reader) if safety == Safety::Read => reader,
+            _ => &self.0.sender,
+        }
+    }
+
+    /// What writes go by, and what reads go by if that is another application.
+    pub(crate) fn senders(&self) -> (&Sender, Option<&Sender>) {
+        (&self.0.sender, self.0.reader.as_ref())
+    }
+
+    /// The audience that tokens are asked for.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.0.audience
     }
 
     /// What [`send`](Self::send) would put on the wire. Nothing is sent, and no token is needed.
@@ -158,6 +180,7 @@ impl fmt::Debug for Client {
 #[must_use]
 pub struct ClientBuilder {
     credential: Arc<dyn TokenSource>,
+    reader: Option<Arc<dyn TokenSource>>,
     region: Region,
     base_url: Option<String>,
     authority: Option<String>,
@@ -168,6 +191,23 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
+    /// Another application for reads, where the rights to act are kept in one of their own, which can't read its
+    /// actions back. Waiting, listing and looking up go by `credential`; everything that changes something goes by the
+    /// builder's. Each has a token of its own. Both have to be of one tenant.
+    ///
+    /// ```
+    /// # use defender_response::{Client, ClientSecret};
+    /// # let (tenant, app, other) = ("contoso.example", "4f3c2d1e-0000-4000-8000-1a2b3c4d5e6f", "8b2c1d4e-0000-4000-8000-9f8e7d6c5b4a");
+    /// let writer = ClientSecret::new(tenant, app, "secret of the one with Machine.Isolate");
+    /// let reader = ClientSecret::new(tenant, other, "secret of the one with Machine.Read.All");
+    /// let defender = Client::builder(writer).reader(reader).build()?;
+    /// # Ok::<(), defender_response::Error>(())
+    /// ```
+    pub fn reader(mut self, credential: impl TokenSource + 'static) -> Self {
+        self.reader = Some(Arc::new(credential));
+        self
+    }
+
     /// The region or cloud, which gives base, authority and audience. Global if not set.
     pub fn region(mut self, region: Region) -> Self {
         self.region = region;
@@ -230,24 +270,28 @@ impl ClientBuilder {
         if audience.is_empty() {
             return Err(Error::configuration("the audience is empty"));
         }
-        self.credential
-            .check()
-            .map_err(|e| Error::configuration("the credential can't work").caused_by(e))?;
-
+        check_credentials(&*self.credential, self.reader.as_deref())?;
         let transport = match self.transport {
             Some(transport) => transport,
             None => own_transport(&base, &authority)?,
         };
-        let tokens = TokenCache::new(
-            self.credential,
-            authority.clone(),
-            audience.clone(),
-            Arc::clone(&transport),
-            Arc::clone(&self.clock),
-        );
         let other_audience = endpoint.alternative_audience.filter(|_| self.audience.is_none());
-        let sender = Sender { base, transport, tokens, clock: self.clock, other_audience };
-        Ok(Client(Arc::new(Shared { sender, authority, audience, references: self.references })))
+        let sender = |credential| Sender {
+            base: base.clone(),
+            transport: Arc::clone(&transport),
+            tokens: TokenCache::new(
+                credential,
+                authority.clone(),
+                audience.clone(),
+                Arc::clone(&transport),
+                Arc::clone(&self.clock),
+            ),
+            clock: Arc::clone(&self.clock),
+            other_audience,
+        };
+        let (writer, reader) = (sender(self.credential), self.reader.map(sender));
+        let references = self.references;
+        Ok(Client(Arc::new(Shared { sender: writer, reader, authority, audience, references })))
     }
 }
 
@@ -257,6 +301,26 @@ impl fmt::Debug for ClientBuilder {
             .field("region", &self.region)
             .field("audience", &self.audience)
             .finish_non_exhaustive()
+    }
+}
+
+fn check_credentials(writer: &dyn TokenSource, reader: Option<&dyn TokenSource>) -> Result<()> {
+    for credential in [Some(writer), reader].into_iter().flatten() {
+        credential
+            .check()
+            .map_err(|e| Error::configuration("the credential can't work").caused_by(e))?;
+    }
+    let tenants = writer.tenant().zip(reader.and_then(TokenSource::tenant));
+    // An id and a domain may be one tenant; then only the tokens tell.
+    match tenants {
+        Some((one, other))
+            if is_guid(one) == is_guid(other) && !one.eq_ignore_ascii_case(other) =>
+        {
+            Err(Error::configuration(format!(
+                "the reader is of the tenant {other}, and the writer of {one}: both have to be of one"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

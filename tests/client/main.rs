@@ -2,6 +2,7 @@
 
 mod alerting;
 mod canary;
+mod checking;
 mod decoding;
 mod emulated;
 mod errors;
