@@ -66,6 +66,7 @@ mod odata;
 mod operation;
 mod region;
 mod send;
+mod tenants;
 mod transport;
 mod types;
 
@@ -96,6 +97,10 @@ pub use machines::{
 pub use odata::{Filter, List, ListQuery, Literal, Page};
 pub use operation::{Call, Operation, Path, Preview, Quota, Safety, Spec};
 pub use region::{Endpoint, Region, Standing};
+pub use tenants::{
+    ClosingPolicy, Connection, ConsentOutcome, ConsentRequest, TenantSettings, Tenants,
+    TenantsBuilder,
+};
 pub use transport::{Transport, TransportError};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -50,6 +50,17 @@ pub trait Transport: Send + Sync {
     ) -> Result<Response<Bytes>, TransportError>;
 }
 
+#[async_trait]
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        (**self).send(request, limit).await
+    }
+}
+
 /// Why there is no answer, and how far the request came.
 ///
 /// # Troubleshooting

@@ -106,12 +106,9 @@ pub(crate) async fn submit<O: Submission>(client: &Client, mut operation: O) -> 
         Some(reference) => recorded.contains(reference.as_str()),
         None => recorded == operation.comment_mut().text(),
     };
-    let disposition = match ours {
-        true => Disposition::Created,
-        false if action.status.is_terminal() => {
-            return Err(not_ours(&operation, action, reference));
-        }
-        false => Disposition::AlreadyPending,
-    };
+    if !ours && action.status.is_terminal() {
+        return Err(not_ours(&operation, action, reference));
+    }
+    let disposition = if ours { Disposition::Created } else { Disposition::AlreadyPending };
     Ok(Submitted { handle: client.action(action.id.clone()), action, disposition })
 }

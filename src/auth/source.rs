@@ -66,6 +66,33 @@ pub trait TokenSource: Send + Sync {
     }
 }
 
+#[async_trait]
+impl<S: TokenSource + ?Sized> TokenSource for Box<S> {
+    async fn fetch(&self, ask: &TokenRequest<'_>) -> Result<Token, TokenError> {
+        (**self).fetch(ask).await
+    }
+
+    fn check(&self) -> Result<(), TokenError> {
+        (**self).check()
+    }
+
+    fn tenant(&self) -> Option<&str> {
+        (**self).tenant()
+    }
+
+    fn application(&self) -> Option<&str> {
+        (**self).application()
+    }
+
+    fn expires(&self) -> Option<Timestamp> {
+        (**self).expires()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        (**self).fingerprint()
+    }
+}
+
 /// What a token is asked for.
 #[derive(Clone, Copy)]
 #[non_exhaustive]

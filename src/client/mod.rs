@@ -325,14 +325,23 @@ fn check_credentials(writer: &dyn TokenSource, reader: Option<&dyn TokenSource>)
 }
 
 fn own_transport(base: &Url, authority: &Url) -> Result<Arc<dyn Transport>> {
-    let has_tls =
-        cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"));
-    let needs_tls = [base, authority].iter().any(|url| url.scheme() == "https");
-    if needs_tls && !has_tls {
+    if [base, authority].iter().any(|url| url.scheme() == "https") {
+        return tls_transport();
+    }
+    plain_transport()
+}
+
+/// The crate's own transport, for https too.
+pub(crate) fn tls_transport() -> Result<Arc<dyn Transport>> {
+    if !cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")) {
         return Err(Error::configuration(
             "https needs one of the features rustls, rustls-no-provider and native-tls",
         ));
     }
+    plain_transport()
+}
+
+fn plain_transport() -> Result<Arc<dyn Transport>> {
     let transport = HttpTransport::new(CONNECT)
         .map_err(|e| Error::configuration("the HTTP client can't be built").caused_by(e))?;
     Ok(Arc::new(transport))

@@ -42,9 +42,10 @@ pub(crate) fn answer(service: &mut Service, method: &Method, what: &str, body: &
 /// An array of rules, or one rule. All are taken, or none.
 fn add_faults(service: &mut Service, body: &[u8]) -> Answer {
     let is_one = body.trim_ascii_start().starts_with(b"{");
-    let read = match is_one {
-        true => serde_json::from_slice(body).map(|rule| vec![rule]),
-        false => serde_json::from_slice::<Vec<FaultRule>>(body),
+    let read: Result<Vec<FaultRule>, _> = if is_one {
+        serde_json::from_slice(body).map(|rule| vec![rule])
+    } else {
+        serde_json::from_slice(body)
     };
     let added = match read {
         Ok(rules) => service.faults.add(rules).map_err(|error| error.to_string()),

@@ -76,7 +76,7 @@ impl ImportOutcome {
     /// value, if that was sent once and answered once; everything else is [`Unknown`](Self::Unknown).
     #[must_use]
     pub fn read(sent: &[NewIndicator], answer: &ImportAnswer) -> Vec<Self> {
-        let values: Vec<_> = sent.iter().map(|new| Key::of(new)).collect();
+        let values: Vec<_> = sent.iter().map(Key::of).collect();
         let results = &answer.value;
         let in_order = values.len() == results.len()
             && values.iter().zip(results).all(|(key, result)| key.names(result));
@@ -117,9 +117,8 @@ impl Key {
     }
 
     fn names(&self, result: &ImportResult) -> bool {
-        result.indicator.as_deref().is_some_and(|named| match self.case_matters {
-            true => named == self.value,
-            false => named.eq_ignore_ascii_case(&self.value),
+        result.indicator.as_deref().is_some_and(|named| {
+            named == self.value || (!self.case_matters && named.eq_ignore_ascii_case(&self.value))
         })
     }
 

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["machines", "alerts", "indicators"],
     &["ensure", "stix"],
     &["catalog"],
-    &["check"],
+    &["check", "tenants"],
     &["playbook"],
 ];
 

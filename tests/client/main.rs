@@ -13,6 +13,7 @@ mod house;
 mod indicating;
 mod input;
 mod lists;
+mod many_tenants;
 mod recorded;
 mod regions;
 mod script;
