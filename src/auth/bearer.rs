@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::claims::TokenClaims;
 use super::error::TokenError;
+use super::expected::objection;
 use super::source::Token;
 
 /// A kept token. Clones are one pointer.
@@ -17,18 +18,26 @@ pub(crate) struct Bearer(Arc<Kept>);
 struct Kept {
     header: HeaderValue,
     claims: TokenClaims,
+    objection: Option<String>,
     generation: u64,
 }
 
 impl Bearer {
-    pub(super) fn new(token: &Token, generation: u64) -> Result<Self, TokenError> {
+    /// A token of this fetch, held against the tenant and audience that were asked for.
+    pub(super) fn new(
+        token: &Token,
+        generation: u64,
+        tenant: Option<&str>,
+        audience: &str,
+    ) -> Result<Self, TokenError> {
         let text = Zeroizing::new(format!("Bearer {}", token.secret().expose()));
         let mut header = HeaderValue::from_str(&text).map_err(|_| {
             TokenError::permanent("the token holds characters that no header can carry")
         })?;
         header.set_sensitive(true);
         let claims = TokenClaims::of(token.secret().expose());
-        Ok(Self(Arc::new(Kept { header, claims, generation })))
+        let objection = objection(&claims, tenant, audience);
+        Ok(Self(Arc::new(Kept { header, claims, objection, generation })))
     }
 
     pub(crate) fn header(&self) -> HeaderValue {
@@ -37,6 +46,11 @@ impl Bearer {
 
     pub(crate) fn claims(&self) -> &TokenClaims {
         &self.0.claims
+    }
+
+    /// Why the token can't be the right one, if that shows.
+    pub(crate) fn objection(&self) -> Option<&str> {
+        self.0.objection.as_deref()
     }
 
     /// Which of the fetches it came from; a later one has a greater number.

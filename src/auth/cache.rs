@@ -15,7 +15,6 @@ use url::Url;
 
 use super::bearer::Bearer;
 use super::error::TokenError;
-use super::expected::objection;
 use super::source::{Token, TokenRequest, TokenSource};
 use crate::clock::Clock;
 use crate::transport::Transport;
@@ -142,11 +141,6 @@ impl TokenCache {
     /// Forgets the token that the service refused. A late refusal of an older one touches nothing.
     pub(crate) fn reject(&self, refused: &Bearer) {
         self.0.reject(refused);
-    }
-
-    /// Why the token can't be the right one, if that shows.
-    pub(crate) fn objection(&self, bearer: &Bearer) -> Option<String> {
-        objection(bearer.claims(), self.0.source.tenant(), &self.0.audience)
     }
 
     pub(crate) fn source(&self) -> &dyn TokenSource {
@@ -297,7 +291,7 @@ impl Shared {
             if !usable.holds(self.clock.now(), self.clock.wall()) {
                 return Err(TokenError::transient("the token had ended when it arrived"));
             }
-            let bearer = Bearer::new(&token, state.flights)?;
+            let bearer = Bearer::new(&token, state.flights, self.source.tenant(), &self.audience)?;
             Ok(Held { bearer, fresh: window(EARLY.min(lifetime / 5)), usable })
         });
         match taken {

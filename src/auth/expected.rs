@@ -14,7 +14,7 @@ const OTHER_NAMES: [&str; 2] = [
 ];
 
 /// Why the token isn't the one that was asked for. What it doesn't say isn't held against it.
-pub(crate) fn objection(
+pub(super) fn objection(
     claims: &TokenClaims,
     tenant: Option<&str>,
     audience: &str,

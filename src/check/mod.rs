@@ -161,7 +161,7 @@ async fn principal(client: &Client, sender: &Sender, findings: &mut Vec<Finding>
     credential_ends(source, client.clock().wall(), findings);
     let claims = match sender.tokens.get().await {
         Ok(bearer) => {
-            if let Some(objection) = sender.tokens.objection(&bearer) {
+            if let Some(objection) = bearer.objection() {
                 let heading = if objection.contains("tenant") {
                     Heading::AuthenticationFailed
                 } else {
@@ -170,7 +170,7 @@ async fn principal(client: &Client, sender: &Sender, findings: &mut Vec<Finding>
                 find(
                     findings,
                     heading,
-                    objection,
+                    objection.to_owned(),
                     "check tenant, region and audience; changes are refused like this",
                 );
             }

@@ -104,6 +104,25 @@ impl Client {
         self.sender_for(operation.safety()).send(operation).await
     }
 
+    /// Signs in now if that isn't done, so that the first call needn't wait for it, and a wrong credential shows
+    /// when a service starts. While a usable token is there it returns at once.
+    ///
+    /// ```no_run
+    /// # async fn f(defender: defender_response::Client) -> defender_response::Result<()> {
+    /// defender.sign_in().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_sign_in`](Error::is_sign_in), also for a token of another tenant or another API.
+    pub async fn sign_in(&self) -> Result<()> {
+        self.0.sender.token(Safety::Once).await?;
+        if let Some(reader) = &self.0.reader {
+            reader.token(Safety::Once).await?;
+        }
+        Ok(())
+    }
+
     fn sender_for(&self, safety: Safety) -> &Sender {
         match &self.0.reader {
             Some(reader) if safety == Safety::Read => reader,

@@ -57,7 +57,7 @@ impl Sender {
     /// another tenant's or another API's.
     pub(crate) async fn token(&self, safety: Safety) -> Result<Bearer> {
         let bearer = self.tokens.get().await.map_err(|e| self.no_token(e))?;
-        match self.tokens.objection(&bearer) {
+        match bearer.objection() {
             Some(objection) if safety != Safety::Read => {
                 Err(Error::new(ErrorKind::SignIn, format!("{objection}; nothing was sent"))
                     .lasting()
