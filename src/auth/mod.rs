@@ -4,6 +4,8 @@ mod cache;
 mod client_secret;
 mod entra;
 mod error;
+mod registration;
+mod secret_file;
 mod source;
 
 pub(crate) use cache::{Bearer, TokenCache};
