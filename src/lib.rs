@@ -33,7 +33,8 @@
 //! `tokio::spawn` where the caller may be cancelled.
 //!
 //! # Features
-//! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `emulator` for the emulated service.
+//! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `certificate` for signing in with a client
+//! certificate; `emulator` for the emulated service.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
@@ -76,6 +77,8 @@ pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
     UpdatedAlert,
 };
+#[cfg(feature = "certificate")]
+pub use auth::ClientCertificate;
 pub use auth::{ClientSecret, Token, TokenError, TokenErrorKind, TokenRequest, TokenSource};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::error::{TokenError, TokenErrorKind};
-use crate::types::Secret;
+use crate::types::{Secret, printable};
 
 /// A secret or an assertion is a line; what is longer isn't one.
 pub(super) const LONGEST: usize = 16 * 1024;
@@ -37,7 +37,8 @@ impl SecretFile {
     /// What the file holds now, without a byte order mark and the blanks around it.
     pub(super) fn read(&self) -> Result<Secret, TokenError> {
         let wrong = |what: &str| {
-            TokenError::permanent(format!("the file {:?} of the {} {what}", self.path, self.of))
+            let path = printable(&self.path.to_string_lossy(), 200);
+            TokenError::permanent(format!("the file \"{path}\" of the {} {what}", self.of))
         };
         // Opening a pipe would wait for its other end.
         let about = fs::metadata(&self.path).map_err(|e| wrong("can't be opened").caused_by(e))?;
@@ -86,9 +87,10 @@ pub(super) async fn aside(
     read: impl FnOnce() -> Result<Secret, TokenError> + Send + 'static,
 ) -> Result<Secret, TokenError> {
     tokio::task::spawn_blocking(read).await.unwrap_or_else(|stopped| {
-        let (kind, how) = match stopped.is_panic() {
-            true => (TokenErrorKind::Other, "panicked"),
-            false => (TokenErrorKind::Transient, "was broken off"),
+        let (kind, how) = if stopped.is_panic() {
+            (TokenErrorKind::Other, "panicked")
+        } else {
+            (TokenErrorKind::Transient, "was broken off")
         };
         Err(TokenError::new(kind, format!("{what} {how}, so there is no secret to sign in with")))
     })

@@ -1,4 +1,6 @@
 //! Every kind of credential against the emulated service: what it sends, what it refuses, how it recovers.
 
+mod certificates;
+mod keys;
 mod secrets;
 mod setup;

@@ -71,12 +71,14 @@ pub async fn call(client: &Client) -> Result<()> {
     client.machines().list(None).at_most(1).all().await.map(drop)
 }
 
+type Hook = Box<dyn FnOnce() + Send>;
+
 /// The emulator's in-memory front, watched.
 #[derive(Clone)]
 pub struct Wire {
     inner: InMemory,
     sent: Arc<Mutex<Vec<HashMap<String, String>>>>,
-    before_answering: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+    before_answering: Arc<Mutex<Option<Hook>>>,
 }
 
 impl Wire {
