@@ -79,7 +79,10 @@ pub use alerts::{
 };
 #[cfg(feature = "certificate")]
 pub use auth::ClientCertificate;
-pub use auth::{ClientSecret, Token, TokenError, TokenErrorKind, TokenRequest, TokenSource};
+pub use auth::{
+    ClientAssertion, ClientSecret, FixedToken, Token, TokenError, TokenErrorKind, TokenRequest,
+    TokenSource, WorkloadIdentity,
+};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use error::{Error, ErrorKind, Result};

@@ -1,18 +1,22 @@
 //! Signing in: where tokens come from, and where they are kept.
 
+mod assertion;
 mod cache;
 #[cfg(feature = "certificate")]
 mod certificate;
 mod client_secret;
 mod entra;
 mod error;
+mod fixed;
 mod registration;
 mod secret_file;
 mod source;
 
+pub use assertion::{ClientAssertion, WorkloadIdentity};
 pub(crate) use cache::{Bearer, TokenCache};
 #[cfg(feature = "certificate")]
 pub use certificate::ClientCertificate;
 pub use client_secret::ClientSecret;
 pub use error::{TokenError, TokenErrorKind};
+pub use fixed::FixedToken;
 pub use source::{Token, TokenRequest, TokenSource};

@@ -126,7 +126,7 @@ mod tests {
             (b"\xef\xbb\xbf \n", "is empty"),
             (b"c4nary\nsecond", "more than one line"),
             (b"c4nary\xff\xfe", "isn't UTF-8"),
-            (&[b'x'; LONGEST + 1], "longer than 16 KiB"),
+            (&vec![b'x'; LONGEST + 1], "longer than 16 KiB"),
         ] {
             fs::write(&file.path, content).unwrap();
             let error = file.read().unwrap_err();

@@ -1,5 +1,6 @@
 //! Every kind of credential against the emulated service: what it sends, what it refuses, how it recovers.
 
+mod assertions;
 mod certificates;
 mod keys;
 mod secrets;
