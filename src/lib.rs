@@ -33,7 +33,8 @@
 //! `tokio::spawn` where the caller may be cancelled.
 //!
 //! # Features
-//! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `emulator` for the emulated service.
+//! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `certificate` for signing in with a client
+//! certificate; `emulator` for the emulated service.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
@@ -78,8 +79,11 @@ pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
     UpdatedAlert,
 };
+#[cfg(feature = "certificate")]
+pub use auth::ClientCertificate;
 pub use auth::{
-    ClientSecret, Token, TokenClaims, TokenError, TokenErrorKind, TokenRequest, TokenSource,
+    ClientAssertion, ClientSecret, FixedToken, Token, TokenClaims, TokenError, TokenErrorKind,
+    TokenRequest, TokenSource, WorkloadIdentity,
 };
 pub use check::{Access, Check, Finding, Heading, Principal};
 pub use client::{Client, ClientBuilder};

@@ -110,7 +110,7 @@ pub(super) fn is_domain(text: &str) -> bool {
         })
 }
 
-fn endpoint(authority: &Url, tenant: &str) -> Result<Url, TokenError> {
+pub(super) fn endpoint(authority: &Url, tenant: &str) -> Result<Url, TokenError> {
     let mut url = authority.clone();
     url.path_segments_mut()
         .map_err(|()| TokenError::permanent("the authority can't be a base URL"))?
