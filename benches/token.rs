@@ -53,9 +53,11 @@ fn token(c: &mut Criterion) {
     let mut group = c.benchmark_group("token");
     group.bench_function("hit, alone", |b| b.iter(hit));
     group.bench_function("Mutex<Arc<_>> clone, alone", |b| b.iter(bare));
-    contended(hit, || drop(group.bench_function("hit, contended", |b| b.iter(hit))));
+    contended(hit, || {
+        group.bench_function("hit, contended", |b| b.iter(hit));
+    });
     contended(bare, || {
-        drop(group.bench_function("Mutex<Arc<_>> clone, contended", |b| b.iter(bare)))
+        group.bench_function("Mutex<Arc<_>> clone, contended", |b| b.iter(bare));
     });
     group.finish();
 }

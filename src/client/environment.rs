@@ -1,19 +1,20 @@
 //! A client set up by environment variables.
 
 use std::ffi::OsString;
-use std::fs::File;
+#[cfg(feature = "certificate")]
 use std::io::Read;
 
+#[cfg(feature = "certificate")]
 use zeroize::Zeroizing;
 
 use super::{Client, ClientBuilder};
-use crate::auth::ClientSecret;
+use crate::auth::{ClientSecret, TokenSource, WorkloadIdentity};
 use crate::error::{Error, Result};
 use crate::region::{Region, parse_base};
-use crate::types::Secret;
 
-/// A secret in a file is a line; a file beyond this is the wrong one.
-const LONGEST_SECRET: u64 = 16 * 1024;
+/// A longer file isn't read for a certificate.
+#[cfg(feature = "certificate")]
+const LONGEST_PEM: u64 = 1024 * 1024;
 
 /// Where variables come from: the process, or a test's table.
 pub(super) trait Variables {
@@ -36,33 +37,98 @@ impl Variables for Process {
     }
 }
 
+/// What an application proves itself by, by the variable that is set for it. The order is the documented one.
+const PROOFS: [(&str, Proof); 4] = [
+    ("CLIENT_SECRET", Proof::Secret),
+    ("CLIENT_SECRET_FILE", Proof::SecretFile),
+    ("CLIENT_CERTIFICATE_PATH", Proof::Certificate),
+    ("FEDERATED_TOKEN_FILE", Proof::FederatedToken),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Secret,
+    SecretFile,
+    Certificate,
+    FederatedToken,
+}
+
 pub(super) fn builder(variables: &impl Variables) -> Result<ClientBuilder> {
     let mut own = false;
-    for name in ["TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "CLIENT_SECRET_FILE"] {
+    for name in ["TENANT_ID", "CLIENT_ID"].into_iter().chain(PROOFS.map(|(name, _)| name)) {
         own |= variables.filled(&format!("DEFENDER_{name}"))?.is_some();
     }
     let prefix = if own { "DEFENDER" } else { "AZURE" };
 
     let mut missing = Vec::new();
-    let mut need = |name: String| {
+    let mut need = |name: &str| {
+        let name = format!("{prefix}_{name}");
         let value = variables.filled(&name)?;
         if value.is_none() {
             missing.push(name);
         }
         Ok::<_, Error>(value.unwrap_or_default())
     };
-    let tenant = need(format!("{prefix}_TENANT_ID"))?;
-    let application = need(format!("{prefix}_CLIENT_ID"))?;
-    let secret = match variables.filled("DEFENDER_CLIENT_SECRET_FILE")? {
-        Some(file) => from_file(variables, &file)?,
-        None => Secret::new(need(format!("{prefix}_CLIENT_SECRET"))?),
+    let (tenant, application) = (need("TENANT_ID")?, need("CLIENT_ID")?);
+    let Some((proof, value)) = proof(variables, prefix)? else {
+        missing.push(format!("{prefix}_CLIENT_SECRET"));
+        return Err(missing_variables(own, &missing));
     };
     if !missing.is_empty() {
         return Err(missing_variables(own, &missing));
     }
+    let credential = credential(proof, tenant, application, &value)?;
+    endpoints(variables, own, Client::builder(credential))
+}
 
-    let builder = Client::builder(ClientSecret::new(tenant, application, secret));
-    endpoints(variables, own, builder)
+/// The first that is set. Of our own there may be only one, since nobody sets two on purpose.
+fn proof(variables: &impl Variables, prefix: &str) -> Result<Option<(Proof, String)>> {
+    let mut set = Vec::new();
+    for (name, proof) in PROOFS {
+        let name = format!("{prefix}_{name}");
+        if let Some(value) = variables.filled(&name)? {
+            set.push((name, proof, value));
+        }
+    }
+    if let [(one, ..), (other, ..), ..] = set.as_slice()
+        && prefix == "DEFENDER"
+    {
+        let what = format!("{one} and {other} are both set: which is meant?");
+        return Err(Error::configuration(what));
+    }
+    Ok(set.into_iter().next().map(|(_, proof, value)| (proof, value)))
+}
+
+fn credential(
+    proof: Proof,
+    tenant: String,
+    application: String,
+    value: &str,
+) -> Result<Box<dyn TokenSource>> {
+    Ok(match proof {
+        Proof::Secret => Box::new(ClientSecret::new(tenant, application, value)),
+        Proof::SecretFile => Box::new(ClientSecret::from_file(tenant, application, value)),
+        Proof::Certificate => certificate(tenant, application, value)?,
+        Proof::FederatedToken => Box::new(WorkloadIdentity::from_file(tenant, application, value)),
+    })
+}
+
+#[cfg(feature = "certificate")]
+fn certificate(tenant: String, application: String, path: &str) -> Result<Box<dyn TokenSource>> {
+    let wrong = |what: &str| Error::configuration(format!("the certificate file {path:?} {what}"));
+    let file = std::fs::File::open(path).map_err(|e| wrong("can't be opened").caused_by(e))?;
+    let mut pem = Zeroizing::new(Vec::new());
+    std::io::Read::take(file, LONGEST_PEM + 1)
+        .read_to_end(&mut pem)
+        .map_err(|e| wrong("can't be read").caused_by(e))?;
+    let credential = crate::auth::ClientCertificate::from_pem(tenant, application, &*pem)
+        .map_err(|e| wrong("can't be used").caused_by(e))?;
+    Ok(Box::new(credential))
+}
+
+#[cfg(not(feature = "certificate"))]
+fn certificate(_: String, _: String, _: &str) -> Result<Box<dyn TokenSource>> {
+    Err(Error::configuration("a certificate needs the feature certificate"))
 }
 
 fn endpoints(
@@ -100,43 +166,15 @@ fn endpoints(
 
 fn missing_variables(own: bool, missing: &[String]) -> Error {
     let missing = missing.join(", ");
+    let others = "_CLIENT_SECRET_FILE, _CLIENT_CERTIFICATE_PATH or _FEDERATED_TOKEN_FILE may stand for _CLIENT_SECRET";
     Error::configuration(if own {
-        format!(
-            "{missing} not set (DEFENDER_CLIENT_SECRET_FILE may stand for DEFENDER_CLIENT_SECRET)"
-        )
+        format!("{missing} not set ({others})")
     } else {
         format!(
-            "no credential in the environment: none of DEFENDER_TENANT_ID, DEFENDER_CLIENT_ID, DEFENDER_CLIENT_SECRET \
-             and DEFENDER_CLIENT_SECRET_FILE is set, and of the names read in their place {missing} not set either"
+            "no credential in the environment: none of DEFENDER_TENANT_ID, DEFENDER_CLIENT_ID and DEFENDER_CLIENT_SECRET is \
+             set ({others}), and of the names read in their place {missing} not set either"
         )
     })
-}
-
-fn from_file(variables: &impl Variables, path: &str) -> Result<Secret> {
-    if variables.filled("DEFENDER_CLIENT_SECRET")?.is_some() {
-        return Err(Error::configuration(
-            "DEFENDER_CLIENT_SECRET and DEFENDER_CLIENT_SECRET_FILE are both set: which is meant?",
-        ));
-    }
-    let wrong =
-        |what: &str| Error::configuration(format!("DEFENDER_CLIENT_SECRET_FILE {path:?} {what}"));
-    let file = File::open(path).map_err(|e| wrong("can't be opened").caused_by(e))?;
-    let mut text = String::new();
-    file.take(LONGEST_SECRET + 1)
-        .read_to_string(&mut text)
-        .map_err(|e| wrong("can't be read as text").caused_by(e))?;
-    let text = Zeroizing::new(text);
-    let secret = text.trim_start_matches('\u{feff}').trim();
-    if secret.is_empty() {
-        return Err(wrong("is empty"));
-    }
-    if text.len() as u64 > LONGEST_SECRET {
-        return Err(wrong("is too long for a secret"));
-    }
-    if secret.contains(['\n', '\r']) {
-        return Err(wrong("has more than one line"));
-    }
-    Ok(Secret::new(secret))
 }
 
 #[cfg(test)]
@@ -160,7 +198,8 @@ mod tests {
     fn message(variables: &[(&str, &str)]) -> String {
         let error = build(variables).unwrap_err();
         assert!(error.is_configuration(), "{error}");
-        error.to_string()
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {}", cause.unwrap_or_default())
     }
 
     #[test]
@@ -203,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        for name in ["DEFENDER_TENANT_ID", "DEFENDER_CLIENT_SECRET_FILE", "AZURE_CLIENT_SECRET"] {
+        for name in ["DEFENDER_TENANT_ID", "_CLIENT_SECRET_FILE", "AZURE_CLIENT_SECRET"] {
             let message = message(&[]);
             assert!(message.contains(name), "{message}");
         }
@@ -239,17 +278,36 @@ mod tests {
             ("\u{feff}s3cret\r\n", None),
             (" \n", Some("is empty")),
             ("s3cret\nanother\n", Some("more than one line")),
-            (&*"x".repeat(20_000), Some("is too long")),
+            (&*"x".repeat(20_000), Some("is longer than 16 KiB")),
         ] {
             std::fs::write(path, content).unwrap();
-            let built = build(&set).map_err(|e| e.to_string());
             match wrong {
-                None => assert!(built.is_ok(), "{built:?}"),
-                Some(wrong) => assert!(built.unwrap_err().contains(wrong)),
+                None => assert!(build(&set).is_ok()),
+                Some(wrong) => assert!(message(&set).contains(wrong), "{}", message(&set)),
             }
         }
         let both: Vec<_> = set.into_iter().chain([("DEFENDER_CLIENT_SECRET", "x")]).collect();
         assert!(message(&both).contains("both set"));
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn the_variable_that_is_set_says_what_the_application_proves_itself_by() {
+        let path = std::env::temp_dir().join(format!("dr-proof-{}", std::process::id()));
+        std::fs::write(&path, "eyJ.federated.token").unwrap();
+        let path = path.to_str().unwrap();
+        for prefix in ["DEFENDER", "AZURE"] {
+            let name = |name: &str| format!("{prefix}_{name}");
+            let (tenant, client) = (name("TENANT_ID"), name("CLIENT_ID"));
+            let with = |proof: &str, value: &str| {
+                let proof = name(proof);
+                build(&[(&*tenant, ID), (&*client, ID), (&*proof, value)])
+            };
+            assert!(with("FEDERATED_TOKEN_FILE", path).is_ok());
+            assert!(with("FEDERATED_TOKEN_FILE", "/not/here").is_err());
+            let certificate = with("CLIENT_CERTIFICATE_PATH", path).unwrap_err().to_string();
+            assert!(certificate.contains("certificate"), "{certificate}");
+        }
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -74,13 +74,16 @@ impl Client {
     /// |---|---|
     /// | `DEFENDER_TENANT_ID` | the tenant, by id or domain |
     /// | `DEFENDER_CLIENT_ID` | the application (client) id |
-    /// | `DEFENDER_CLIENT_SECRET`, or `DEFENDER_CLIENT_SECRET_FILE` | the secret's value, or a file that holds it |
+    /// | `DEFENDER_CLIENT_SECRET` | the secret's value |
+    /// | or `DEFENDER_CLIENT_SECRET_FILE` | a file that holds it, read again for every token |
+    /// | or `DEFENDER_CLIENT_CERTIFICATE_PATH` | a PEM file with certificate and key (feature `certificate`) |
+    /// | or `DEFENDER_FEDERATED_TOKEN_FILE` | a workload identity's token, read again for every token |
     /// | `DEFENDER_REGION` | a [`Region`] by name; the global one if unset |
     /// | `DEFENDER_BASE_URL`, `DEFENDER_AUTHORITY`, `DEFENDER_AUDIENCE` | each replaces the region's |
     ///
-    /// Where none of the first three rows is set, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and
-    /// `AZURE_CLIENT_SECRET` are read in their place, and `AZURE_AUTHORITY_HOST` for the authority. The two
-    /// sets are never mixed. An empty variable counts as unset.
+    /// Of the four proofs only one may be set. Where no variable down to them is set, the names with `AZURE_` are read in
+    /// their place, the first proof that is set counts, and `AZURE_AUTHORITY_HOST` gives the authority. The two sets are
+    /// never mixed. An empty variable counts as unset.
     ///
     /// # Errors
     /// [`is_configuration`](Error::is_configuration), naming what was looked for.
