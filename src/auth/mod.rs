@@ -1,6 +1,8 @@
 //! Signing in: where tokens come from, and where they are kept.
 
 mod assertion;
+#[cfg(feature = "azure")]
+mod azure;
 mod cache;
 #[cfg(feature = "certificate")]
 mod certificate;
@@ -13,6 +15,8 @@ mod secret_file;
 mod source;
 
 pub use assertion::{ClientAssertion, WorkloadIdentity};
+#[cfg(feature = "azure")]
+pub use azure::AzureCredential;
 pub(crate) use cache::{Bearer, TokenCache};
 #[cfg(feature = "certificate")]
 pub use certificate::ClientCertificate;

@@ -1,6 +1,7 @@
 //! Every kind of credential against the emulated service: what it sends, what it refuses, how it recovers.
 
 mod assertions;
+mod azure;
 mod certificates;
 mod keys;
 mod secrets;
