@@ -2,6 +2,7 @@
 
 mod assertions;
 mod azure;
+mod canary;
 mod certificates;
 mod keys;
 mod secrets;
