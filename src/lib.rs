@@ -34,7 +34,7 @@
 //!
 //! # Features
 //! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `certificate` for signing in with a client
-//! certificate; `emulator` for the emulated service.
+//! certificate, `azure` for signing in with `azure_identity`; `emulator` for the emulated service.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
@@ -79,6 +79,8 @@ pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
     UpdatedAlert,
 };
+#[cfg(feature = "azure")]
+pub use auth::AzureCredential;
 #[cfg(feature = "certificate")]
 pub use auth::ClientCertificate;
 pub use auth::{

@@ -1,6 +1,8 @@
 //! Signing in: where tokens come from, and where they are kept.
 
 mod assertion;
+#[cfg(feature = "azure")]
+mod azure;
 mod bearer;
 mod cache;
 #[cfg(feature = "certificate")]
@@ -16,6 +18,8 @@ mod secret_file;
 mod source;
 
 pub use assertion::{ClientAssertion, WorkloadIdentity};
+#[cfg(feature = "azure")]
+pub use azure::AzureCredential;
 pub(crate) use bearer::Bearer;
 pub(crate) use cache::TokenCache;
 #[cfg(feature = "certificate")]
