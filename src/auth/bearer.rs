@@ -1,5 +1,6 @@
 //! A token in the form the header wants it, with what it says of itself.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +11,9 @@ use super::claims::TokenClaims;
 use super::error::TokenError;
 use super::expected::objection;
 use super::source::Token;
+
+/// No service takes a longer header.
+const LONGEST: usize = 64 * 1024;
 
 /// A kept token. Clones are one pointer.
 #[derive(Clone)]
@@ -30,7 +34,16 @@ impl Bearer {
         tenant: Option<&str>,
         audience: &str,
     ) -> Result<Self, TokenError> {
-        let text = Zeroizing::new(format!("Bearer {}", token.secret().expose()));
+        let secret = token.secret().expose();
+        if secret.is_empty()
+            || secret.len() > LONGEST
+            || !secret.bytes().all(|b| b.is_ascii_graphic())
+        {
+            let what =
+                "the token is empty, longer than 64 KiB, or holds characters that no token has";
+            return Err(TokenError::transient(what));
+        }
+        let text = Zeroizing::new(format!("Bearer {secret}"));
         let mut header = HeaderValue::from_str(&text).map_err(|_| {
             TokenError::permanent("the token holds characters that no header can carry")
         })?;
@@ -46,6 +59,11 @@ impl Bearer {
 
     pub(crate) fn claims(&self) -> &TokenClaims {
         &self.0.claims
+    }
+
+    /// The roles it holds, whatever their order and case.
+    pub(super) fn roles(&self) -> BTreeSet<String> {
+        self.0.claims.roles.iter().map(|role| role.to_ascii_lowercase()).collect()
     }
 
     /// Why the token can't be the right one, if that shows.

@@ -119,18 +119,11 @@ pub(super) fn endpoint(authority: &Url, tenant: &str) -> Result<Url, TokenError>
     Ok(url)
 }
 
-/// `expires_in` is a number in v2 and a text in v1.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(u64),
-    Text(String),
-}
-
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: String,
-    expires_in: Seconds,
+    /// A number in v2, a text in v1.
+    expires_in: Value,
 }
 
 fn read_token(body: &[u8]) -> Result<Token, TokenError> {
@@ -142,8 +135,9 @@ fn read_token(body: &[u8]) -> Result<Token, TokenError> {
         .map_err(|_| unreadable("it isn't the JSON of a token (a proxy's page?)"))?;
     let token = Secret::new(answer.access_token);
     let seconds = match answer.expires_in {
-        Seconds::Number(n) => Some(n),
-        Seconds::Text(text) => text.trim().parse().ok(),
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
     };
     let seconds = seconds
         .filter(|s| (1..=MAX_LIFETIME).contains(s))
@@ -202,9 +196,14 @@ impl ErrorAnswer {
 
 fn read_error(status: u16, body: &[u8], secret: &Secret) -> TokenError {
     let Some(answer) = ErrorAnswer::read(body, secret) else {
-        return TokenError::transient(format!(
-            "the sign-in host answered {status} with something that isn't an Entra error (a proxy's page?)"
-        ));
+        let throttled = status == 429;
+        let kind = if throttled { TokenErrorKind::Throttled } else { TokenErrorKind::Transient };
+        return TokenError::new(
+            kind,
+            format!(
+                "the sign-in host answered {status} with something that isn't an Entra error (a proxy's page?)"
+            ),
+        );
     };
     let mut message = format!("Entra answered {status} {}", answer.error);
     if !answer.description.is_empty() {

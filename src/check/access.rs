@@ -56,9 +56,16 @@ fn allowed(
     roles: &'static [&'static str],
     claims: Option<&TokenClaims>,
 ) -> Result<(), &'static [&'static str]> {
-    let held = claims.into_iter().flat_map(|claims| claims.roles.iter().chain(&claims.scopes));
-    let mut held = held.filter(|held| roles.iter().any(|role| role.eq_ignore_ascii_case(held)));
-    held.next().map(|_| ()).ok_or(roles)
+    let Some(claims) = claims else { return Err(roles) };
+    let has_role =
+        claims.roles.iter().any(|held| roles.iter().any(|role| role.eq_ignore_ascii_case(held)));
+    // Delegated permissions lack the `.All` of the application's.
+    let has_scope = claims.scopes.iter().any(|held| {
+        roles
+            .iter()
+            .any(|role| role.strip_suffix(".All").unwrap_or(role).eq_ignore_ascii_case(held))
+    });
+    if has_role || has_scope { Ok(()) } else { Err(roles) }
 }
 
 /// Roles that no operation needs, or that allow more than one needs; those that can do most harm first.

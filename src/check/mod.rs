@@ -61,6 +61,8 @@ pub struct Principal {
     pub credential_expires: Option<Timestamp>,
     /// What its token says; `None` without a token.
     pub claims: Option<TokenClaims>,
+    /// Whether its token is of another tenant or another API, so that nothing is changed with it.
+    pub is_objected_to: bool,
 }
 
 /// What [`Client::check`] found. It prints as a page to hand to the tenant's administrator.
@@ -115,11 +117,13 @@ impl Client {
         if reads.is_some() {
             one_read(self, &mut findings).await;
         }
+        // With a token of another tenant or API nothing is changed, whatever its roles.
+        let admitted = changes.filter(|_| !writer.is_objected_to);
         findings.sort_by_key(|finding| finding.heading);
         Check {
             base_url: self.base_url().to_string(),
             audience: self.audience().to_owned(),
-            operations: OPERATIONS.iter().map(|spec| Access::of(spec, changes, reads)).collect(),
+            operations: OPERATIONS.iter().map(|spec| Access::of(spec, admitted, reads)).collect(),
             excess_roles: access::excess(changes.into_iter().chain(reads)),
             writer,
             reader,
@@ -159,9 +163,11 @@ impl Client {
 async fn principal(client: &Client, sender: &Sender, findings: &mut Vec<Finding>) -> Principal {
     let source = sender.tokens.source();
     credential_ends(source, client.clock().wall(), findings);
+    let mut is_objected_to = false;
     let claims = match sender.tokens.get().await {
         Ok(bearer) => {
             if let Some(objection) = bearer.objection() {
+                is_objected_to = true;
                 let heading = if objection.contains("tenant") {
                     Heading::AuthenticationFailed
                 } else {
@@ -184,6 +190,7 @@ async fn principal(client: &Client, sender: &Sender, findings: &mut Vec<Finding>
     };
     let told = claims.as_ref();
     Principal {
+        is_objected_to,
         application: told
             .and_then(|claims| claims.application.clone())
             .or_else(|| source.application().map(str::to_owned)),
@@ -274,7 +281,10 @@ async fn one_read(client: &Client, findings: &mut Vec<Finding>) {
                     Heading::PermissionScope,
                     "the token isn't accepted: an old one, or one of another cloud".to_owned(),
                 ),
-                ErrorKind::SignIn => return,
+                ErrorKind::SignIn if !findings.is_empty() => return,
+                ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Service => {
+                    (Heading::NoData, "the service is busy or failing: try again later".to_owned())
+                }
                 _ => (Heading::WrongApiEndpoint, regions(client)),
             };
             (error.to_string(), heading, fix)

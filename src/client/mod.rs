@@ -104,7 +104,24 @@ impl Client {
     /// # Errors
     /// Every kind that [`ErrorKind`](crate::ErrorKind) lists but those about how an action ended.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
-        self.sender_for(operation.safety()).send(operation).await
+        let safety = operation.safety();
+        if safety != Safety::Read {
+            self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
+        }
+        self.sender_for(safety).send(operation).await
+    }
+
+    /// Whether writer and reader turn out to be of two tenants, which only their tokens tell for certain.
+    async fn same_tenant(&self) -> Result<()> {
+        let Some(reader) = &self.0.reader else { return Ok(()) };
+        let tokens = (self.0.sender.tokens.get().await, reader.tokens.get().await);
+        let (Ok(one), Ok(other)) = tokens else { return Ok(()) };
+        match (&one.claims().tenant, &other.claims().tenant) {
+            (Some(one), Some(other)) if !one.eq_ignore_ascii_case(other) => {
+                Err(two_tenants(one, other))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Signs in now if that isn't done, so that the first call needn't wait for it, and a wrong credential shows
@@ -175,6 +192,11 @@ impl Client {
     #[must_use]
     pub fn base_url(&self) -> &Url {
         &self.0.sender.base
+    }
+
+    /// Whether somebody else holds a clone.
+    pub(crate) fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     /// The clock the client goes by.
@@ -333,17 +355,21 @@ fn check_credentials(writer: &dyn TokenSource, reader: Option<&dyn TokenSource>)
             .map_err(|e| Error::configuration("the credential can't work").caused_by(e))?;
     }
     let tenants = writer.tenant().zip(reader.and_then(TokenSource::tenant));
-    // An id and a domain may be one tenant; then only the tokens tell.
+    // A domain may be any tenant's; then only the tokens tell.
     match tenants {
         Some((one, other))
-            if is_guid(one) == is_guid(other) && !one.eq_ignore_ascii_case(other) =>
+            if is_guid(one) && is_guid(other) && !one.eq_ignore_ascii_case(other) =>
         {
-            Err(Error::configuration(format!(
-                "the reader is of the tenant {other}, and the writer of {one}: both have to be of one"
-            )))
+            Err(two_tenants(one, other))
         }
         _ => Ok(()),
     }
+}
+
+fn two_tenants(writer: &str, reader: &str) -> Error {
+    Error::configuration(format!(
+        "the reader is of the tenant {reader}, and the writer of {writer}: both have to be of one"
+    ))
 }
 
 fn own_transport(base: &Url, authority: &Url) -> Result<Arc<dyn Transport>> {

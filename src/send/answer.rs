@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 
@@ -151,15 +151,17 @@ fn host_of(headers: &HeaderMap, bearer: &Bearer) -> String {
 
 /// The claims of `WWW-Authenticate: Bearer error="insufficient_claims", claims="<base64>"`.
 fn claims_asked_for(headers: &HeaderMap) -> Option<String> {
-    let challenge = headers.get(header::WWW_AUTHENTICATE)?.to_str().ok()?;
-    if !challenge.contains("insufficient_claims") {
-        return None;
-    }
-    let (_, rest) = challenge.split_once("claims=\"")?;
-    let (encoded, _) = rest.split_once('"')?;
-    let decoded = STANDARD.decode(encoded).or_else(|_| URL_SAFE_NO_PAD.decode(encoded)).ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    serde_json::from_str::<serde::de::IgnoredAny>(&text).ok().map(|_| text)
+    let challenges = headers.get_all(header::WWW_AUTHENTICATE);
+    challenges.iter().filter_map(|value| value.to_str().ok()).find_map(|challenge| {
+        let (_, rest) = challenge
+            .split_once("claims=\"")
+            .filter(|_| challenge.contains("insufficient_claims"))?;
+        let (encoded, _) = rest.split_once('"')?;
+        let encoded = encoded.trim_end_matches('=');
+        let decoded = STANDARD_NO_PAD.decode(encoded).or_else(|_| URL_SAFE_NO_PAD.decode(encoded));
+        let text = String::from_utf8(decoded.ok()?).ok()?;
+        serde_json::from_str::<serde::de::IgnoredAny>(&text).ok().map(|_| text)
+    })
 }
 
 /// `Retry-After`: seconds, or a date.

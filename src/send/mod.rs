@@ -57,14 +57,7 @@ impl Sender {
     /// another tenant's or another API's.
     pub(crate) async fn token(&self, safety: Safety) -> Result<Bearer> {
         let bearer = self.tokens.get().await.map_err(|e| self.no_token(e))?;
-        match bearer.objection() {
-            Some(objection) if safety != Safety::Read => {
-                Err(Error::new(ErrorKind::SignIn, format!("{objection}; nothing was sent"))
-                    .lasting()
-                    .advising("check tenant, region and audience"))
-            }
-            _ => Ok(bearer),
-        }
+        admitted(bearer, safety)
     }
 
     /// One attempt, and a second if the service refused the token and there is another.
@@ -75,10 +68,8 @@ impl Sender {
         if let Err(failure) = &outcome
             && let Some(other) = self.other_token(&bearer, failure).await
         {
+            let other = admitted(other, safety).map_err(named)?;
             outcome = self.attempt(spec, call, &other).await;
-            if outcome.as_ref().is_err_and(Failure::is_unauthorized) {
-                self.tokens.reject(&other);
-            }
         }
         outcome.map_err(|failure| named(failure.told(safety)))
     }
@@ -152,5 +143,17 @@ impl Sender {
             None => told.advising(advice),
         };
         told.caused_by(error)
+    }
+}
+
+/// A token, unless it is another tenant's or another API's and something is to be changed with it.
+fn admitted(bearer: Bearer, safety: Safety) -> Result<Bearer> {
+    match bearer.objection() {
+        Some(objection) if safety != Safety::Read => {
+            let what = format!("{objection}; nothing was changed");
+            let error = Error::new(ErrorKind::SignIn, what).lasting();
+            Err(error.advising("check tenant, region and audience"))
+        }
+        _ => Ok(bearer),
     }
 }

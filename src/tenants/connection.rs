@@ -30,7 +30,10 @@ impl Tenants {
         let client = self.client(label)?;
         let (_, reader) = client.senders();
         let roles = match reader.unwrap_or(client.senders().0).tokens.get().await {
-            Ok(bearer) => bearer.claims().roles.clone(),
+            Ok(bearer) => match bearer.objection() {
+                Some(objection) => return Err(Error::new(ErrorKind::SignIn, objection)),
+                None => bearer.claims().roles.clone(),
+            },
             Err(error) => return self.without_token(label, error),
         };
         let mut one = ListMachines::new(None);

@@ -129,16 +129,26 @@ impl Tenants {
     /// [`is_configuration`](Error::is_configuration) for a label that isn't there.
     pub fn client(&self, label: &str) -> Result<Client> {
         let now = self.0.clock.now();
-        let mut state = self.lock();
-        state.sweep(now, self.0.idle);
-        let entry = state.tenants.get_mut(label).ok_or_else(|| unknown(label))?;
-        entry.used = now;
-        let client = match entry.client.take() {
-            Some(client) => client,
-            None => self.build(&entry.tenant, &entry.settings)?,
+        let (tenant, settings) = {
+            let mut state = self.lock();
+            state.sweep(now, self.0.idle);
+            let entry = state.tenants.get_mut(label).ok_or_else(|| unknown(label))?;
+            entry.used = now;
+            if let Some(client) = &entry.client {
+                return Ok(client.clone());
+            }
+            (entry.tenant.clone(), entry.settings.clone())
         };
-        entry.client = Some(client.clone());
-        Ok(client)
+        // Built outside the lock: the credential is the integrator's own code.
+        let built = self.build(&tenant, &settings)?;
+        let mut state = self.lock();
+        let entry = state.tenants.get_mut(label).ok_or_else(|| unknown(label))?;
+        if entry.tenant != tenant {
+            return Err(conflict(format!(
+                "the label {label:?} was given to another tenant meanwhile"
+            )));
+        }
+        Ok(entry.client.get_or_insert(built).clone())
     }
 
     /// The settings of the tenant under this label, completed by the defaults.
@@ -176,7 +186,8 @@ impl State {
         }
         self.swept = Some(now);
         for entry in self.tenants.values_mut() {
-            if now.saturating_duration_since(entry.used) >= idle {
+            let in_use = entry.client.as_ref().is_some_and(Client::is_in_use);
+            if !in_use && now.saturating_duration_since(entry.used) >= idle {
                 entry.client = None;
             }
         }

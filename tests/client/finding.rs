@@ -13,7 +13,7 @@ fn machines(list: &[&str]) -> Script {
 }
 
 fn machine(id: u8, name: &str, more: &str) -> String {
-    format!(r#"{{"id":"{:040x}","computerDnsName":"{name}"{more}}}"#, id)
+    format!(r#"{{"id":"{id:040x}","computerDnsName":"{name}"{more}}}"#)
 }
 
 const ACTIVE: &str =

@@ -27,7 +27,9 @@ fn from_file(file: &TempFile) -> ClientSecret {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_is_read_again_at_every_fetch() {
-    let stage = Stage::of(AppSetup::new(APPLICATION, "one").secret("two", None));
+    let stage = Stage::of(
+        AppSetup::new(APPLICATION, "one").secret("two", None).roles(["Machine.Read.All"]),
+    );
     let file = TempFile::holding("\u{feff}one\r\n");
     let client = stage.client(from_file(&file));
     let _ = call(&client).await;
