@@ -114,6 +114,15 @@ impl Client {
         };
         let changes = writer.claims.as_ref();
         let reads = reader.as_ref().map_or(changes, |principal| principal.claims.as_ref());
+        let tenants =
+            changes.and_then(|c| c.tenant.as_ref()).zip(reads.and_then(|r| r.tenant.as_ref()));
+        if let Some((one, other)) = tenants
+            && !one.eq_ignore_ascii_case(other)
+        {
+            let cause = format!("writer and reader are of two tenants, {one} and {other}");
+            let fix = "use applications of one tenant; nothing is changed like this";
+            find(&mut findings, Heading::AuthenticationFailed, cause, fix);
+        }
         if reads.is_some() {
             one_read(self, &mut findings).await;
         }

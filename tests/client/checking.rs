@@ -67,8 +67,11 @@ const SEKOIA: &str = "Machine.Isolate, Machine.Offboard, Machine.Read.All, Machi
     Machine.StopAndQuarantine, Ti.Read.All, Ti.ReadWrite, Ti.ReadWrite.All, Alert.ReadWrite.All";
 const MD_ECO_READER: &str = "Machine.Read.All, Vulnerability.Read.All, Software.Read.All, User.Read.All, AdvancedQuery.Read.All";
 const MD_ECO_WRITER: &str = "Machine.Isolate, Machine.Scan";
-const HUNTRESS: &str = "AdvancedQuery.Read.All, Alert.ReadWrite.All, Library.Manage, Machine.Collectforensics, \
-    Machine.Isolate, Machine.ReadWrite.All, Machine.RestrictExecution, Machine.scan, Ti.ReadWrite.All, User.Read.All";
+const HUNTRESS: &str = "AdvancedQuery.Read.All, Alert.ReadWrite.All, Event.Write, File.Read.All, \
+    IntegrationConfiguration.ReadWrite.All, Ip.Read.All, Library.Manage, Machine.Collectforensics, Machine.Isolate, \
+    Machine.ReadWrite.All, Machine.RestrictExecution, Machine.scan, RemediationTasks.Read.All, Score.Read.All, \
+    SecurityBaselinesAssessment.Read.All, SecurityConfiguration.ReadWrite.All, SecurityRecommendations.Read.All, \
+    Software.Read.All, Ti.ReadWrite.All, Url.Read.All, User.Read.All, Vulnerability.Read.All";
 const RAD: &str = "AdvancedQuery.Read.All, Alert.Read.All, Machine.Isolate, Machine.Read.All, Score.Read.All, Software.Read.All";
 
 #[tokio::test]
@@ -195,6 +198,44 @@ async fn reads_go_by_the_reader_and_changes_by_the_writer() {
     let mixed =
         Client::builder(ClientSecret::new(emulator.tenant_id(), writer, "w")).reader(other).build();
     assert!(mixed.unwrap_err().to_string().contains("both have to be of one"));
+}
+
+#[tokio::test]
+async fn a_writer_and_a_reader_of_two_tenants_change_nothing() {
+    struct Nameless(Holding);
+
+    #[async_trait::async_trait]
+    impl TokenSource for Nameless {
+        async fn fetch(&self, ask: &TokenRequest<'_>) -> Result<Token, TokenError> {
+            self.0.fetch(ask).await
+        }
+    }
+
+    let of = |tenant: &str| {
+        Holding::claims(&format!(
+            r#"{{"tid":"{tenant}","roles":["Machine.Isolate","Machine.Read.All"]}}"#
+        ))
+    };
+    let script = one_machine();
+    let client = Client::builder(Nameless(of(TENANT)))
+        .reader(Nameless(of("99999999-0000-4000-8000-1a2b3c4d5e6f")))
+        .transport(script.clone())
+        .build()
+        .unwrap();
+    let check = client.check().await;
+    assert!(check.findings.iter().any(|finding| finding.cause.contains("two tenants")), "{check}");
+    let sent = script.sent().len();
+    let machine: defender_response::MachineId = MACHINE.parse().unwrap();
+    let told = client
+        .machine(machine)
+        .isolate(defender_response::IsolationType::Full, "c")
+        .await
+        .unwrap_err();
+    assert!(
+        told.is_configuration() && told.to_string().contains("both have to be of one"),
+        "{told}"
+    );
+    assert_eq!(script.sent().len(), sent);
 }
 
 async fn only_finding(source: impl TokenSource + 'static, script: Script) -> (Heading, String) {

@@ -1,38 +1,20 @@
 //! Every operation against the emulated service, over both of its fronts, and each error it can give.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use defender_response::emulator::{
-    AppSetup, Emulator, EmulatorBuilder, Host, Isolation, Plan, Standing, TenantSetup,
+    AppSetup, Emulator, Host, Isolation, Plan, Standing, TenantSetup,
 };
 use defender_response::model::{ActionStatus, ActionType};
 use defender_response::{
     ActionId, Client, ClientSecret, Disposition, Error, ErrorKind, IsolationType, MachineHandle,
-    MachineId, ScanType, TestClock,
+    MachineId, ScanType,
 };
+
+use crate::script::{emulated, signing_in_to};
 
 const HOST: &str = "ws-042.corp.example";
 const MINUTE: Duration = Duration::from_secs(60);
-
-fn in_memory(builder: EmulatorBuilder) -> (Emulator, Client) {
-    let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
-    let emulator = builder.clock(clock.clone()).build();
-    let client = credential(&emulator)
-        .base_url(emulator.base_url())
-        .authority(emulator.authority())
-        .transport(emulator.transport())
-        .clock(clock)
-        .build()
-        .unwrap();
-    (emulator, client)
-}
-
-fn credential(emulator: &Emulator) -> defender_response::ClientBuilder {
-    let secret =
-        ClientSecret::new(emulator.tenant_id(), emulator.client_id(), emulator.client_secret());
-    Client::builder(secret).audience(emulator.audience())
-}
 
 async fn host(client: &Client) -> MachineHandle {
     client.machine(client.machines().by_name(HOST).await.unwrap().id)
@@ -86,8 +68,8 @@ async fn all_operations(emulator: &Emulator, client: &Client, pace: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_operations_work_in_memory() {
-    let (emulator, client) = in_memory(Emulator::builder());
+async fn all_operations_work_emulated() {
+    let (emulator, client) = emulated(Emulator::builder());
     all_operations(&emulator, &client, Duration::from_millis(500)).await;
 }
 
@@ -95,7 +77,7 @@ async fn all_operations_work_in_memory() {
 async fn all_operations_work_over_a_socket() {
     let emulator = Emulator::builder().settle(Duration::from_millis(20)).build();
     let listening = emulator.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let client = credential(&emulator)
+    let client = signing_in_to(&emulator)
         .base_url(listening.base_url())
         .authority(listening.authority())
         .build()
@@ -105,7 +87,7 @@ async fn all_operations_work_over_a_socket() {
 
 #[tokio::test(start_paused = true)]
 async fn answers_with_members_and_values_nobody_knows_lose_no_action() {
-    let (_emulator, client) = in_memory(Emulator::builder().set("novelty", "true").unwrap());
+    let (_emulator, client) = emulated(Emulator::builder().set("novelty", "true").unwrap());
     let host = host(&client).await;
     for _ in 0..5 {
         let action = host.scan(ScanType::Quick, "c").await.unwrap();
@@ -117,7 +99,7 @@ async fn answers_with_members_and_values_nobody_knows_lose_no_action() {
 async fn a_duplicate_is_already_pending_or_already_running_and_never_created() {
     for (value, kind) in [("same_action", None), ("refused", Some(ErrorKind::AlreadyRunning))] {
         let (emulator, client) =
-            in_memory(Emulator::builder().set("duplicate_action", value).unwrap());
+            emulated(Emulator::builder().set("duplicate_action", value).unwrap());
         let host = host(&client).await;
         emulator.set_offline(host.id().as_str(), None).unwrap();
         let first = host.isolate(IsolationType::Full, "first").await.unwrap();
@@ -134,7 +116,7 @@ async fn a_duplicate_is_already_pending_or_already_running_and_never_created() {
 
 #[tokio::test(start_paused = true)]
 async fn an_offline_device_is_still_running_and_then_timed_out_by_the_service() {
-    let (emulator, client) = in_memory(Emulator::builder());
+    let (emulator, client) = emulated(Emulator::builder());
     let host = host(&client).await;
     emulator.set_offline(host.id().as_str(), None).unwrap();
     let action = host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
@@ -151,7 +133,7 @@ async fn an_offline_device_is_still_running_and_then_timed_out_by_the_service() 
 
 #[tokio::test(start_paused = true)]
 async fn a_device_that_never_reports_is_not_said_to_be_released() {
-    let (emulator, client) = in_memory(Emulator::builder());
+    let (emulator, client) = emulated(Emulator::builder());
     let host = host(&client).await;
     emulator.set_mute(host.id().as_str(), true).unwrap();
     let action = host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
@@ -166,7 +148,7 @@ async fn a_device_that_never_reports_is_not_said_to_be_released() {
 
 #[tokio::test(start_paused = true)]
 async fn a_device_that_fails_is_an_error_with_its_reason() {
-    let (emulator, client) = in_memory(Emulator::builder());
+    let (emulator, client) = emulated(Emulator::builder());
     let host = host(&client).await;
     emulator.set_failing(host.id().as_str(), Some(-2_147_024_891)).unwrap();
     let action = host.restrict_code_execution("INC-4711").await.unwrap();
@@ -176,7 +158,7 @@ async fn a_device_that_fails_is_an_error_with_its_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_machine_action_or_name_is_not_found() {
-    let (emulator, client) = in_memory(Emulator::builder());
+    let (emulator, client) = emulated(Emulator::builder());
     let nowhere: MachineId = "0000000000000000000000000000000000000000".parse().unwrap();
     let error = client.machine(nowhere).isolate(IsolationType::Full, "c").await.unwrap_err();
     assert!(error.is_not_found() && error.code() == Some("ResourceNotFound"), "{error:?}");
@@ -189,7 +171,7 @@ async fn a_wrong_machine_action_or_name_is_not_found() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ended_action_can_no_longer_be_cancelled() {
-    let (_emulator, client) = in_memory(Emulator::builder());
+    let (_emulator, client) = emulated(Emulator::builder());
     let action = host(&client).await.scan(ScanType::Quick, "c").await.unwrap();
     action.wait().within(MINUTE).await.unwrap();
     assert!(action.cancel("too late").await.unwrap_err().is_invalid_request());
@@ -206,7 +188,7 @@ fn only(roles: &[&str]) -> TenantSetup {
 }
 
 async fn refused(tenant: TenantSetup) -> Error {
-    let (_emulator, client) = in_memory(Emulator::builder().tenant(tenant));
+    let (_emulator, client) = emulated(Emulator::builder().tenant(tenant));
     let id: MachineId = "1e5bc9d7e413ddd7902c2932e418702b84d0cc07".parse().unwrap();
     client.machine(id).restrict_code_execution("c").await.unwrap_err()
 }
@@ -216,7 +198,7 @@ async fn a_missing_role_is_named_in_both_wordings() {
     for wording in ["current", "2021"] {
         for roles in [&[][..], &["Machine.Read.All"]] {
             let builder = Emulator::builder().tenant(only(roles)).set("forbidden_wording", wording);
-            let (_emulator, client) = in_memory(builder.unwrap());
+            let (_emulator, client) = emulated(builder.unwrap());
             let id: MachineId = "1e5bc9d7e413ddd7902c2932e418702b84d0cc07".parse().unwrap();
             let error = client.machine(id).isolate(IsolationType::Full, "c").await.unwrap_err();
             assert!(error.is_permission_denied(), "{error:?}");
@@ -254,7 +236,7 @@ async fn a_wrong_credential_is_told_by_entras_code() {
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains(&format!("AADSTS{code}")), "{cause}");
     }
-    let wrong_audience = credential(&emulator)
+    let wrong_audience = signing_in_to(&emulator)
         .audience("https://api.elsewhere.example")
         .transport(emulator.transport())
         .build()
@@ -270,7 +252,7 @@ async fn an_expired_token_is_replaced_before_it_is_used() {
     let tenant = TenantSetup::new("99999999-2222-4333-8444-555555555555", "contoso.example")
         .app(app)
         .machine(defender_response::emulator::MachineSetup::new(HOST));
-    let (emulator, client) = in_memory(Emulator::builder().tenant(tenant));
+    let (emulator, client) = emulated(Emulator::builder().tenant(tenant));
     for _ in 0..20 {
         client.machines().by_name(HOST).await.unwrap();
         tokio::time::sleep(MINUTE).await;

@@ -1,30 +1,11 @@
 //! Indicators on the emulated service: identity, partial failures, finding by value; and what is refused before.
 
-use std::sync::Arc;
-
 use defender_response::emulator::Emulator;
 use defender_response::model::{IndicatorAction, IndicatorType};
-use defender_response::{
-    Client, ClientSecret, Filter, ImportOutcome, IndicatorId, NewIndicator, TestClock,
-};
+use defender_response::{Filter, ImportOutcome, IndicatorId, NewIndicator};
 use proptest::prelude::*;
 
-use crate::script::Script;
-
-fn emulated() -> (Emulator, Client) {
-    let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
-    let emulator = Emulator::builder().clock(clock.clone()).build();
-    let client = Client::builder(ClientSecret::new(
-        emulator.tenant_id(),
-        emulator.client_id(),
-        emulator.client_secret(),
-    ))
-    .transport(emulator.transport())
-    .clock(clock)
-    .build()
-    .unwrap();
-    (emulator, client)
-}
+use crate::script::{Script, emulated};
 
 fn new(kind: IndicatorType, value: &str, action: IndicatorAction) -> NewIndicator {
     NewIndicator::new(kind, value, action, "INC-4711", "of the incident")
@@ -36,7 +17,7 @@ fn domain(value: &str) -> NewIndicator {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_value_type_and_action_is_an_update_and_another_action_a_second_one() {
-    let (emulator, client) = emulated();
+    let (emulator, client) = emulated(Emulator::builder());
     let before = emulator.indicators().len();
     let indicators = client.indicators();
     let first = indicators.create_or_update(domain("evil.example")).await.unwrap();
@@ -59,7 +40,7 @@ async fn the_same_value_type_and_action_is_an_update_and_another_action_a_second
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_item_of_an_import_fails_alone_and_is_told() {
-    let (emulator, client) = emulated();
+    let (emulator, client) = emulated(Emulator::builder());
     emulator.fail_indicator("bad-7.example", "known good");
     let values: Vec<_> = (0..500).map(|n| domain(&format!("bad-{n}.example"))).collect();
     let outcomes = client.indicators().import(values).await.unwrap();
@@ -169,7 +150,7 @@ proptest! {
     fn a_filter_by_any_text_finds_exactly_that_text(texts in prop::collection::btree_set("[a-z'&#+%?/ =é😀]{1,12}", 2..6)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let (_emulator, client) = emulated();
+            let (_emulator, client) = emulated(Emulator::builder());
             let indicators = client.indicators();
             let texts: Vec<_> = texts.iter().filter(|text| !text.trim().is_empty()).collect();
             let new: Vec<_> = texts

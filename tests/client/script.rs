@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use defender_response::{Client, ClientBuilder, ClientSecret, Transport, TransportError};
+use defender_response::emulator::{Emulator, EmulatorBuilder};
+use defender_response::{
+    Client, ClientBuilder, ClientSecret, TestClock, Transport, TransportError,
+};
 use http::{Request, Response};
 
 pub const TENANT: &str = "4f3c2d1e-0000-4000-8000-1a2b3c4d5e6f";
@@ -126,4 +129,25 @@ pub fn action(status: u16, state: &str) -> Outcome {
 
 pub fn unanswered() -> Outcome {
     Err(TransportError::unanswered("connection reset by peer"))
+}
+
+/// An emulated service in memory, and a client of it, both on one clock that starts at three in the morning.
+pub fn emulated(builder: EmulatorBuilder) -> (Emulator, Client) {
+    let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
+    let emulator = builder.clock(clock.clone()).build();
+    let client = signing_in_to(&emulator)
+        .base_url(emulator.base_url())
+        .authority(emulator.authority())
+        .transport(emulator.transport())
+        .clock(clock)
+        .build()
+        .unwrap();
+    (emulator, client)
+}
+
+/// A client that signs in as the emulator's first application.
+pub fn signing_in_to(emulator: &Emulator) -> ClientBuilder {
+    let secret =
+        ClientSecret::new(emulator.tenant_id(), emulator.client_id(), emulator.client_secret());
+    Client::builder(secret).audience(emulator.audience())
 }

@@ -2,7 +2,6 @@
 //! of each, what the crate says of an incident must be so.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use defender_response::emulator::{Emulator, Isolation};
@@ -10,25 +9,16 @@ use defender_response::model::{
     AlertStatus, Classification, Determination, IndicatorAction, IndicatorType,
 };
 use defender_response::{
-    AlertId, AlertUpdate, Client, ClientSecret, Disposition, Error, Filter, Find, ImportOutcome,
-    IsolationType, NewIndicator, TestClock,
+    AlertId, AlertUpdate, Client, Disposition, Error, Filter, Find, ImportOutcome, IsolationType,
+    NewIndicator,
 };
+
+use crate::script;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn emulated(name: &str, value: &str) -> (Emulator, Client) {
-    let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
-    let emulator = Emulator::builder().clock(clock.clone()).set(name, value).unwrap().build();
-    let client = Client::builder(ClientSecret::new(
-        emulator.tenant_id(),
-        emulator.client_id(),
-        emulator.client_secret(),
-    ))
-    .transport(emulator.transport())
-    .clock(clock)
-    .build()
-    .unwrap();
-    (emulator, client)
+    script::emulated(Emulator::builder().set(name, value).unwrap())
 }
 
 /// The errors that a refusing service may give; never one about an answer that could not be read.

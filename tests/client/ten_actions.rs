@@ -1,6 +1,5 @@
 //! The ten actions that integrators publish, with every published value, over both fronts of the emulator.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use defender_response::emulator::Emulator;
@@ -9,9 +8,10 @@ use defender_response::model::{
     MachineAction, Severity,
 };
 use defender_response::{
-    AlertId, AlertUpdate, Client, ClientSecret, ImportOutcome, IsolationType, NewIndicator,
-    ScanType, Submitted, TestClock,
+    AlertId, AlertUpdate, Client, ImportOutcome, IsolationType, NewIndicator, ScanType, Submitted,
 };
+
+use crate::script::{emulated, signing_in_to};
 
 const HOST: &str = "ws-042.corp.example";
 
@@ -153,17 +153,7 @@ async fn on_indicators(emulator: &Emulator, client: &Client) {
 
 #[tokio::test(start_paused = true)]
 async fn the_ten_actions_work_in_memory() {
-    let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
-    let emulator = Emulator::builder().clock(clock.clone()).build();
-    let client = Client::builder(ClientSecret::new(
-        emulator.tenant_id(),
-        emulator.client_id(),
-        emulator.client_secret(),
-    ))
-    .transport(emulator.transport())
-    .clock(clock)
-    .build()
-    .unwrap();
+    let (emulator, client) = emulated(Emulator::builder());
     on_machines(&emulator, &client, Duration::from_secs(1)).await;
     on_alerts(&emulator, &client).await;
     on_indicators(&emulator, &client).await;
@@ -173,15 +163,11 @@ async fn the_ten_actions_work_in_memory() {
 async fn the_ten_actions_work_over_a_socket() {
     let emulator = Emulator::builder().settle(Duration::from_millis(20)).build();
     let listening = emulator.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let client = Client::builder(ClientSecret::new(
-        emulator.tenant_id(),
-        emulator.client_id(),
-        emulator.client_secret(),
-    ))
-    .base_url(listening.base_url())
-    .authority(listening.authority())
-    .build()
-    .unwrap();
+    let client = signing_in_to(&emulator)
+        .base_url(listening.base_url())
+        .authority(listening.authority())
+        .build()
+        .unwrap();
     on_machines(&emulator, &client, Duration::from_millis(10)).await;
     on_alerts(&emulator, &client).await;
     on_indicators(&emulator, &client).await;

@@ -252,6 +252,21 @@ async fn p04_an_ageing_token_is_served_at_once_while_one_renewal_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn p04b_renewal_begins_five_minutes_before_the_end() {
+    let source = Source::new(Duration::ZERO, [Act::Give(HOUR)]);
+    let client = client(&source, &Service::default());
+    read(&client).await.unwrap();
+    tokio::time::sleep(SECOND * 3299).await;
+    read(&client).await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(source.fetches(), 1);
+    tokio::time::sleep(SECOND * 2).await;
+    read(&client).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(source.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn p05_a_failed_early_renewal_keeps_the_token_and_goes_quiet() {
     let source =
         Source::new(Duration::ZERO, [Act::Give(HOUR), Act::Fail(TokenErrorKind::WrongSecret)]);
