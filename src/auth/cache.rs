@@ -202,7 +202,8 @@ impl Shared {
                 let ageing = !held.fresh.holds(now, wall);
                 let quiet = state.quiet_until.is_some_and(|until| now < until);
                 if ageing && state.flight.is_none() && !quiet {
-                    self.launch(&mut state, None)?;
+                    // Without a runtime there is no renewal; the token is good all the same.
+                    self.launch(&mut state, None).ok();
                 }
                 return Ok(Next::Use(bearer));
             }
