@@ -73,6 +73,8 @@ struct State {
 
 struct Held {
     bearer: Bearer,
+    /// What the service asked for when it was fetched.
+    claims: Option<Arc<str>>,
     fresh: Window,
     usable: Window,
 }
@@ -239,7 +241,9 @@ impl Shared {
         state.forget_lost_flight(now);
         let (newer, of_the_held) = match &state.held {
             Some(held) => (
-                held.bearer.generation() > refused.generation() && held.usable.holds(now, wall),
+                held.bearer.generation() > refused.generation()
+                    && held.usable.holds(now, wall)
+                    && (claims.is_none() || held.claims.as_ref() == claims),
                 held.bearer.generation() == refused.generation(),
             ),
             None => (false, false),
@@ -307,7 +311,7 @@ impl Shared {
             let outcome = {
                 let mut state = shared.lock();
                 state.abandon(number);
-                shared.settle(&mut state, number, began, fetched, fingerprint)
+                shared.settle(&mut state, (number, claims), began, fetched, fingerprint)
             };
             landing.send_replace(Some(outcome));
         });
@@ -340,7 +344,7 @@ impl Shared {
     fn settle(
         &self,
         state: &mut State,
-        number: u64,
+        (number, claims): (u64, Option<Arc<str>>),
         (began, wall_began): (Instant, Timestamp),
         outcome: Result<Token, TokenError>,
         fingerprint: u64,
@@ -359,7 +363,7 @@ impl Shared {
                 return Err(TokenError::transient("the token had ended when it arrived"));
             }
             let bearer = Bearer::new(&token, number, self.source.tenant(), &self.audience)?;
-            Ok(Held { bearer, fresh: window(EARLY.min(lifetime / 5)), usable })
+            Ok(Held { bearer, claims, fresh: window(EARLY.min(lifetime / 5)), usable })
         });
         match taken {
             Ok(held) => {

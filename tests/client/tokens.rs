@@ -387,6 +387,21 @@ async fn p09b_a_refusal_that_comes_late_leads_to_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn p09c_a_refused_token_is_not_handed_out_while_the_next_one_is_fetched() {
+    let source = Source::new(SECOND * 5, [Act::Give(HOUR)]);
+    let service = Service::default().then(error(401, "Unauthorized", ""));
+    let client = client(&source, &service);
+    let first = tokio::spawn({
+        let client = client.clone();
+        async move { read(&client).await }
+    });
+    tokio::time::sleep(SECOND * 7).await;
+    read(&client).await.unwrap();
+    first.await.unwrap().unwrap();
+    assert_eq!(service.tokens(), ["token-number-1", "token-number-2", "token-number-2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn p10_a_token_ends_when_either_clock_says_so() {
     let source = Source::new(SECOND * 10, [Act::Give(HOUR)]);
     let (service, clock) = (Service::default(), clock());
@@ -543,6 +558,24 @@ async fn p13_claims_that_are_asked_for_go_to_the_source_for_one_fetch() {
     tokio::time::sleep(HOUR).await;
     read(&client).await.unwrap();
     assert_eq!(*source.0.claims.lock().unwrap(), [None, Some(claims.to_owned()), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p13c_claims_are_not_lost_to_a_renewal_that_is_under_way() {
+    let encoded = base64::engine::general_purpose::STANDARD.encode("{}");
+    let challenge = format!(r#"Bearer error="insufficient_claims", claims="{encoded}""#);
+    let source = Source::new(SECOND * 5, [Act::Give(HOUR)]);
+    let service = Service::default();
+    let client = client(&source, &service);
+    read(&client).await.unwrap();
+    tokio::time::sleep(SECOND * 3310).await;
+    service.clone().then(with_header(
+        error(401, "Unauthorized", ""),
+        "www-authenticate",
+        &challenge,
+    ));
+    read(&client).await.unwrap();
+    assert_eq!(*source.0.claims.lock().unwrap(), [None, None, Some("{}".to_owned())]);
 }
 
 #[tokio::test(start_paused = true)]
