@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::auth::TokenError;
 use crate::error::{Error, ErrorKind};
 use crate::operation::Safety;
 use crate::transport::TransportError;
@@ -53,6 +54,11 @@ impl Failure {
     pub(super) fn timed_out(limit: Duration) -> Self {
         let what = format!("no answer came within {} s", limit.as_secs());
         Self::unclear(Error::new(ErrorKind::Timeout, what))
+    }
+
+    /// Adds why there was no other token to try.
+    pub(super) fn because(self, cause: TokenError) -> Self {
+        Self { error: self.error.caused_by(cause), ..self }
     }
 
     pub(super) fn error(&self) -> &Error {

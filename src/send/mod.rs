@@ -64,26 +64,34 @@ impl Sender {
     async fn exchange(&self, spec: &Spec, safety: Safety, call: &Call) -> Result<Answered> {
         let named = |error: Error| error.of(spec.name, call.target());
         let bearer = self.token(safety).await.map_err(named)?;
-        let mut outcome = self.attempt(spec, call, &bearer).await;
-        if let Err(failure) = &outcome
-            && let Some(other) = self.other_token(&bearer, failure).await
-        {
-            let other = admitted(other, safety).map_err(named)?;
-            outcome = self.attempt(spec, call, &other).await;
-        }
+        let failure = match self.attempt(spec, call, &bearer).await {
+            Ok(answered) => return Ok(answered),
+            Err(failure) => failure,
+        };
+        let outcome = match self.other_token(&bearer, &failure).await {
+            Ok(Some(other)) => {
+                let other = admitted(other, safety).map_err(named)?;
+                self.attempt(spec, call, &other).await
+            }
+            Ok(None) => Err(failure),
+            Err(error) => Err(failure.because(error)),
+        };
         outcome.map_err(|failure| named(failure.told(safety)))
     }
 
     /// Another token, where that may help: after a 401, and after a 403 if a role was granted since.
-    async fn other_token(&self, refused: &Bearer, failure: &Failure) -> Option<Bearer> {
+    async fn other_token(
+        &self,
+        refused: &Bearer,
+        failure: &Failure,
+    ) -> Result<Option<Bearer>, TokenError> {
         if failure.is_unauthorized() {
-            let claims = failure.claims.clone();
-            return self.tokens.renewed(refused, claims).await.ok().flatten();
+            return self.tokens.renewed(refused, failure.claims.clone()).await;
         }
         if failure.is_missing_a_role() {
-            return self.tokens.with_other_roles(refused).await;
+            return Ok(self.tokens.with_other_roles(refused).await);
         }
-        None
+        Ok(None)
     }
 
     async fn attempt(

@@ -28,8 +28,8 @@ impl Tenants {
     /// What tells nothing of the connection: no network, a wrong secret of the application, throttling.
     pub async fn connection(&self, label: &str) -> Result<Connection> {
         let client = self.client(label)?;
-        let (_, reader) = client.senders();
-        let roles = match reader.unwrap_or(client.senders().0).tokens.get().await {
+        let (sender, _) = client.senders();
+        let roles = match sender.tokens.get().await {
             Ok(bearer) => match bearer.objection() {
                 Some(objection) => return Err(Error::new(ErrorKind::SignIn, objection)),
                 None => bearer.claims().roles.clone(),

@@ -463,6 +463,17 @@ async fn p11b_a_service_that_refuses_every_token_costs_few_of_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn p11d_a_401_tells_why_there_was_no_other_token() {
+    let source =
+        Source::new(Duration::ZERO, [Act::Give(HOUR), Act::Fail(TokenErrorKind::ExpiredSecret)]);
+    let service = Service::default().then(error(401, "Unauthorized", ""));
+    let told = read(&client(&source, &service)).await.unwrap_err();
+    assert!(told.is_unauthorized() && told.status() == Some(401), "{told:?}");
+    let cause = std::error::Error::source(&told).map(ToString::to_string);
+    assert_eq!(cause.as_deref(), Some("as the test wants it"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn p11c_a_replay_is_held_against_the_tenant_too() {
     let foreign = {
         let payload = URL_SAFE_NO_PAD.encode(r#"{"tid":"99999999-0000-4000-8000-1a2b3c4d5e6f"}"#);
