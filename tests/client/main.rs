@@ -14,6 +14,8 @@ mod indicating;
 mod input;
 mod lists;
 mod many_tenants;
+mod quotas;
+mod reconciling;
 mod recorded;
 mod regions;
 mod script;
