@@ -3,6 +3,7 @@
 mod alerting;
 mod canary;
 mod checking;
+mod classifying;
 mod decoding;
 mod emulated;
 mod errors;
@@ -12,6 +13,7 @@ mod golden;
 mod house;
 mod indicating;
 mod input;
+mod line;
 mod lists;
 mod many_tenants;
 mod recorded;
