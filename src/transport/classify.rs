@@ -67,3 +67,73 @@ fn causes<'a>(
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source()).take(DEEPEST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt;
+
+    use bytes::Bytes;
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+
+    /// Some error around the one that tells.
+    #[derive(Debug)]
+    struct Around<E>(E);
+
+    impl<E> fmt::Display for Around<E> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("around")
+        }
+    }
+
+    impl<E: StdError + 'static> StdError for Around<E> {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    fn request() -> http::Request<http_body_util::Full<Bytes>> {
+        http::Request::new(http_body_util::Full::new(Bytes::new()))
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_never_took_over_is_not_sent() {
+        let (near, _far) = tokio::io::duplex(1024);
+        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        let taken = sender.send_request(request());
+        drop(connection);
+        let canceled = taken.await.unwrap_err();
+        assert!(canceled.is_canceled());
+        assert_eq!(stage(&Around(Around(canceled))), Stage::NotSent);
+
+        let closed = sender.ready().await.unwrap_err();
+        assert!(closed.is_closed());
+        assert_eq!(stage(&Around(closed)), Stage::NotSent);
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_took_over_is_unanswered() {
+        let (near, _far) = tokio::io::duplex(1024);
+        let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        let running = tokio::spawn(connection);
+        let taken = tokio::spawn(sender.send_request(request()));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        running.abort();
+        let gone = taken.await.unwrap().unwrap_err();
+        assert_eq!(stage(&Around(gone)), Stage::Unanswered);
+    }
+
+    #[test]
+    fn what_says_nothing_is_unanswered() {
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        for error in [reset, refused] {
+            assert_eq!(stage(&Around(error)), Stage::Unanswered);
+        }
+        let own = h2::Error::from(h2::Reason::REFUSED_STREAM);
+        assert_eq!(stage(&Around(own)), Stage::Unanswered);
+    }
+}

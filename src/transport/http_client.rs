@@ -48,12 +48,18 @@ impl Transport for HttpTransport {
         let client = if is_loopback(request.url()) { &self.loopback } else { &self.outside };
         let mut answer = client.execute(request).await.map_err(without_answer)?;
 
+        let announced = answer.content_length();
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(within_answer)? {
             if body.len() + chunk.len() > limit {
                 return Err(TransportError::partial(format!("it is longer than {limit} bytes")));
             }
             body.extend_from_slice(&chunk);
+        }
+
+        // Over HTTP/2, hyper takes a stream that is cancelled half-way for one that has ended.
+        if announced.is_some_and(|length| length > body.len() as u64) {
+            return Err(TransportError::partial("it is shorter than announced"));
         }
 
         let mut response = Response::new(body.freeze());

@@ -11,6 +11,7 @@ mod example;
 mod finding;
 mod golden;
 mod house;
+mod http2;
 mod indicating;
 mod input;
 mod line;
