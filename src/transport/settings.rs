@@ -130,8 +130,14 @@ impl Network {
             (Proxies::None, None) => builder.no_proxy(),
             (_, None) => builder,
         };
-        let transport = HttpTransport::new(builder, by_proxy);
-        Ok(Arc::new(transport.map_err(|e| cannot_be_built(TransportError::not_sent(e)))?))
+        let transport = HttpTransport::new(builder, by_proxy).map_err(|e| {
+            let error = cannot_be_built(TransportError::not_sent(e));
+            if self.roots.is_empty() {
+                return error;
+            }
+            error.advising("check that each root certificate is one")
+        })?;
+        Ok(Arc::new(transport))
     }
 }
 

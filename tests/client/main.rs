@@ -4,6 +4,7 @@ mod alerting;
 mod canary;
 mod checking;
 mod classifying;
+mod connections;
 mod decoding;
 mod emulated;
 mod errors;
