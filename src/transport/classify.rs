@@ -37,7 +37,10 @@ fn told(stage: Stage, error: reqwest::Error) -> TransportError {
     // A GOAWAY carries text of the other side's choosing, which may hold what was sent to it.
     if let Some(h2) = causes(&error).find_map(|cause| cause.downcast_ref::<h2::Error>()) {
         let reason = h2.reason().map_or_else(String::new, |reason| format!(": {reason}"));
-        return TransportError::new(stage, format!("the HTTP/2 stream or connection failed{reason}"));
+        return TransportError::new(
+            stage,
+            format!("the HTTP/2 stream or connection failed{reason}"),
+        );
     }
     TransportError::new(stage, error.without_url())
 }

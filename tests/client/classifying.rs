@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::line::{OK, Private, Seen, Wire, after_reading, answering, reset, serve, settled, shown, stage};
+use crate::line::{
+    OK, Private, Seen, Wire, after_reading, answering, reset, serve, settled, shown, stage,
+};
 use crate::script::TOKEN;
 
 #[tokio::test]
@@ -14,6 +16,12 @@ async fn a_refused_connection_is_not_sent() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let outcome = Wire::new().post(&format!("http://{address}/")).await;
+    assert_eq!(stage(&outcome), "not sent", "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_made_is_not_sent() {
+    let outcome = Wire::new().post("ftp://127.0.0.1/").await;
     assert_eq!(stage(&outcome), "not sent", "{outcome:?}");
 }
 

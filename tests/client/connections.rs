@@ -26,7 +26,8 @@ async fn calls_one_after_another_go_by_one_connection() {
 #[tokio::test]
 async fn an_error_answer_leaves_its_connection_usable() {
     for answer in [
-        &b"HTTP/1.1 404 Not Found\r\ncontent-length: 29\r\n\r\n{\"error\":{\"code\":\"NotFound\"}}"[..],
+        &b"HTTP/1.1 404 Not Found\r\ncontent-length: 29\r\n\r\n{\"error\":{\"code\":\"NotFound\"}}"
+            [..],
         b"HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n",
         b"HTTP/1.1 204 No Content\r\n\r\n",
     ] {
@@ -121,10 +122,9 @@ async fn no_more_are_kept_than_asked_for() {
 
 #[tokio::test]
 async fn none_are_kept_where_none_are_wanted() {
-    for settings in [
-        |b: ClientBuilder| b.idle_connections(0),
-        |b: ClientBuilder| b.idle_for(Duration::ZERO),
-    ] {
+    for settings in
+        [|b: ClientBuilder| b.idle_connections(0), |b: ClientBuilder| b.idle_for(Duration::ZERO)]
+    {
         let seen = Seen::default();
         let address = answering(&seen, OK).await;
         posts(&Wire::with(settings), &address, 4).await;
@@ -158,7 +158,8 @@ fn a_root_that_is_none_is_an_error_at_once() {
     let not_base64 = "-----BEGIN CERTIFICATE-----\n****\n-----END CERTIFICATE-----\n";
     let not_der = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for pem in ["", "DER?\u{0}", &key, &long, &broken, not_base64] {
-        let what = objection(|b| b.root_certificate(good.as_bytes()).root_certificate(pem.as_bytes()));
+        let what =
+            objection(|b| b.root_certificate(good.as_bytes()).root_certificate(pem.as_bytes()));
         assert!(what.contains("root certificate no. 2"), "{what}");
     }
     let what = objection(|b| b.root_certificate(not_der.as_bytes()));

@@ -61,7 +61,9 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u8)> {
 
 /// Posts once to a server that reads each request whole, writes `frames` and closes. Gives what came of it, and how many
 /// requests the server saw over all connections.
-async fn post(frames: Vec<u8>) -> (Result<Response<bytes::Bytes>, defender_response::TransportError>, usize) {
+async fn post(
+    frames: Vec<u8>,
+) -> (Result<Response<bytes::Bytes>, defender_response::TransportError>, usize) {
     let (private, seen) = (Private::to("localhost"), Seen::default());
     let (acceptor, noted, frames) = (private.acceptor("h2"), seen.clone(), Arc::new(frames));
     let address = serve(&seen, move |_, stream| {
@@ -100,7 +102,10 @@ async fn an_answer_by_http2_is_read() {
     let head = frame(HEADERS, END_HEADERS, 1, &[STATUS_200]);
     let (outcome, requests) = post([head, frame(DATA, END_STREAM, 1, b"{}")].concat()).await;
     let answer = outcome.unwrap();
-    assert_eq!((answer.version(), answer.body().as_ref(), requests), (http::Version::HTTP_11, &b"{}"[..], 1));
+    assert_eq!(
+        (answer.version(), answer.body().as_ref(), requests),
+        (http::Version::HTTP_11, &b"{}"[..], 1)
+    );
 }
 
 #[tokio::test]
@@ -159,8 +164,7 @@ async fn an_answer_that_begins_and_breaks_off_is_partial() {
     let ends = [NO_ERROR, INTERNAL_ERROR, REFUSED, CANCEL].map(|reason| rst(1, reason));
     for end in ends.into_iter().chain([goaway(0, NO_ERROR, ""), Vec::new()]) {
         let head = frame(HEADERS, END_HEADERS, 1, &head);
-        let (outcome, requests) =
-            post([head, frame(DATA, 0, 1, b"{"), end.clone()].concat()).await;
+        let (outcome, requests) = post([head, frame(DATA, 0, 1, b"{"), end.clone()].concat()).await;
         assert_eq!((stage(&outcome), requests), ("partial", 1), "{end:?}: {outcome:?}");
     }
 }
@@ -169,8 +173,7 @@ async fn an_answer_that_begins_and_breaks_off_is_partial() {
 async fn an_answer_of_no_announced_length_that_fails_is_partial() {
     for end in [rst(1, REFUSED), rst(1, INTERNAL_ERROR), Vec::new()] {
         let head = frame(HEADERS, END_HEADERS, 1, &[STATUS_200]);
-        let (outcome, requests) =
-            post([head, frame(DATA, 0, 1, b"{"), end.clone()].concat()).await;
+        let (outcome, requests) = post([head, frame(DATA, 0, 1, b"{"), end.clone()].concat()).await;
         assert_eq!((stage(&outcome), requests), ("partial", 1), "{end:?}: {outcome:?}");
     }
 }

@@ -159,7 +159,10 @@ where
 }
 
 /// A server that reads a request, does `then`, and lets go of the connection.
-pub async fn after_reading<F>(seen: &Seen, then: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> String
+pub async fn after_reading<F>(
+    seen: &Seen,
+    then: impl Fn(TcpStream) -> F + Send + Sync + 'static,
+) -> String
 where
     F: Future<Output = ()> + Send + 'static,
 {
