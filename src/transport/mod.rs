@@ -70,7 +70,8 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 ///
 /// # Troubleshooting
 /// *Not sent*: the name doesn't resolve, nothing listens, a proxy or firewall is in the way, or the
-/// TLS handshake failed (an inspecting proxy whose root certificate isn't trusted).
+/// TLS handshake failed (an inspecting proxy whose root certificate isn't trusted:
+/// [`root_certificate`](crate::ClientBuilder::root_certificate)), or the other side said over HTTP/2 that it took nothing up.
 /// *Unanswered* or *partial*: the connection broke or timed out after the request had left; what the
 /// service did with it isn't known.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -137,7 +137,7 @@ async fn a_body_longer_than_allowed_is_partial() {
     let seen = Seen::default();
     let address = after_reading(&seen, |mut stream| async move {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 70000\r\n\r\n").await;
-        let _ = stream.write_all(&[b' '; 70_000]).await;
+        let _ = stream.write_all(&vec![b' '; 70_000]).await;
     })
     .await;
     let outcome = Wire::new().post(&format!("http://{address}/")).await;

@@ -167,11 +167,12 @@ fn a_root_that_is_none_is_an_error_at_once() {
     Client::builder(Fixed).root_certificate(good.as_bytes()).build().unwrap();
 }
 
+type Setting = (&'static str, fn(ClientBuilder) -> ClientBuilder);
+
 #[test]
 fn settings_of_the_crates_own_transport_beside_another_are_named() {
     let builder = || Client::builder(Fixed).transport(Script::new());
     builder().build().unwrap();
-    type Setting = (&'static str, fn(ClientBuilder) -> ClientBuilder);
     let settings: [Setting; 6] = [
         ("proxy", |b| b.proxy("http://127.0.0.1:1")),
         ("without_proxy", ClientBuilder::without_proxy),

@@ -91,9 +91,8 @@ pub fn stage(outcome: &Outcome) -> &'static str {
 
 /// An error and all its causes, as anybody could see them.
 pub fn shown(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |&e| e.source())
-        .map(|link| format!("{link} {link:?}\n"))
-        .collect()
+    let links = std::iter::successors(Some(error), |&e| e.source());
+    links.map(|link| format!("{link} {link:?}")).collect::<Vec<_>>().join("\n")
 }
 
 /// What servers saw, over all connections.
@@ -203,6 +202,7 @@ where
 #[allow(deprecated)] // What blocks is a linger of more than nothing.
 pub fn reset(stream: TcpStream) {
     stream.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
 }
 
 /// A root that nobody trusts, and a certificate by it.
