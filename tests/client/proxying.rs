@@ -181,9 +181,13 @@ async fn in_an_environment_with_a_proxy(name: &str, variable: &str) -> Option<Se
     let address = proxy(&seen, "127.0.0.1:9", "403 Forbidden").await;
     let (name, variable) = (format!("proxying::{name}"), variable.to_owned());
     let output = tokio::task::spawn_blocking(move || {
-        Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        for scheme in ["HTTP", "HTTPS", "ALL", "NO"] {
+            let usual = format!("{scheme}_PROXY");
+            command.env_remove(usual.to_lowercase()).env_remove(usual);
+        }
+        command
             .args(["--exact", &name])
-            .env_clear()
             .env("PROXYING_INSIDE", "1")
             .env(variable, format!("http://user:{IN_URL}@{address}"))
             .output()
