@@ -39,7 +39,7 @@ pub(super) async fn recent(
     let kinds = opposite.into_iter().fold(of_kind(kind), |kinds, kind| kinds.or(of_kind(kind)));
     let filter = Filter::eq("machineId", machine.as_str()).and(kinds);
     let mut operation = ListMachineActions::new(Some(filter));
-    operation.query.order_by = "creationDateTimeUtc desc".to_owned();
+    operation.query.order_by.push_str(" desc");
     operation.query.top = ENOUGH;
     let mut actions = client.send(&operation).await?.value;
     // Whatever the filter did: an action of another machine is no reason.

@@ -158,16 +158,14 @@ impl<O: Submission> Wanted<'_, O> {
             }
             None => None,
         };
-        match found {
-            Some(action) => Ok(self.submitted(action, Disposition::Adopted)),
-            None => {
-                let lost = lost.within((left, until));
-                Err(match &self.reference {
-                    Some(reference) => lost.referenced(reference),
-                    None => lost,
-                })
-            }
+        if let Some(action) = found {
+            return Ok(self.submitted(action, Disposition::Adopted));
         }
+        let lost = lost.within((left, until));
+        Err(match &self.reference {
+            Some(reference) => lost.referenced(reference),
+            None => lost,
+        })
     }
 
     /// The service refused it since one is under way, and doesn't say which.

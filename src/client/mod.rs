@@ -1,13 +1,13 @@
 //! The client: how it is set up, and the raw call. The response verbs stand in `machines` and `actions`.
 
 mod environment;
+mod network;
 mod terms;
 mod turns;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
 use url::Url;
 
@@ -17,12 +17,9 @@ use crate::error::{Error, Result};
 use crate::operation::{Operation, Preview, Safety, Spec};
 use crate::region::{Region, parse_base};
 use crate::send::{Budget, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
 pub(crate) use turns::{Turn, Turns};
-
-/// Connecting takes less than an attempt may, so that a slow connect counts as *not sent*.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
 ///
@@ -71,6 +68,7 @@ impl Client {
             authority: None,
             audience: None,
             transport: None,
+            network: Network::default(),
             clock: Arc::new(SystemClock),
             references: true,
             quota_policy: QuotaPolicy::default(),
@@ -274,6 +272,7 @@ pub struct ClientBuilder {
     authority: Option<String>,
     audience: Option<String>,
     transport: Option<Arc<dyn Transport>>,
+    network: Network,
     clock: Arc<dyn Clock>,
     references: bool,
     quota_policy: QuotaPolicy,
@@ -323,7 +322,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Another way to the network, such as the emulator's in-memory front.
+    /// Another way to the network, such as the emulator's in-memory front. The settings of the crate's own, from
+    /// [`proxy`](Self::proxy) to [`idle_for`](Self::idle_for), are errors beside it.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Arc::new(transport));
         self
@@ -348,7 +348,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`is_configuration`](Error::is_configuration): a base URL or authority that isn't one, an empty audience, a
-    /// credential that can't work, no TLS for https. Nothing is sent yet.
+    /// credential that can't work, no TLS for https, a setting of the network that can't be. Nothing is sent yet.
     pub fn build(self) -> Result<Client> {
         let endpoint = self.region.endpoint();
         let base = self.base_url.as_deref().unwrap_or(endpoint.base);
@@ -363,10 +363,8 @@ impl ClientBuilder {
         self.quota_policy.check()?;
         self.terms.check()?;
         check_credentials(&*self.credential, self.reader.as_deref())?;
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => own_transport(&base, &authority)?,
-        };
+        let https = [&base, &authority].iter().any(|url| url.scheme() == "https");
+        let transport = self.network.transport(self.transport, https)?;
         let other_audience = endpoint.alternative_audience.filter(|_| self.audience.is_none());
         let sender = |credential| Sender {
             base: base.clone(),
@@ -422,27 +420,4 @@ fn two_tenants(writer: &str, reader: &str) -> Error {
     Error::configuration(format!(
         "the reader is of the tenant {reader}, and the writer of {writer}: both have to be of one"
     ))
-}
-
-fn own_transport(base: &Url, authority: &Url) -> Result<Arc<dyn Transport>> {
-    if [base, authority].iter().any(|url| url.scheme() == "https") {
-        return tls_transport();
-    }
-    plain_transport()
-}
-
-/// The crate's own transport, for https too.
-pub(crate) fn tls_transport() -> Result<Arc<dyn Transport>> {
-    if !cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")) {
-        return Err(Error::configuration(
-            "https needs one of the features rustls, rustls-no-provider and native-tls",
-        ));
-    }
-    plain_transport()
-}
-
-fn plain_transport() -> Result<Arc<dyn Transport>> {
-    let transport = HttpTransport::new(CONNECT)
-        .map_err(|e| Error::configuration("the HTTP client can't be built").caused_by(e))?;
-    Ok(Arc::new(transport))
 }

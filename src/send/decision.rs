@@ -43,6 +43,7 @@ impl Verdict {
 }
 
 /// All that the decision hangs on.
+#[allow(clippy::struct_excessive_bools)] // a row of a table
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case {
     pub safety: Safety,
@@ -123,7 +124,7 @@ fn doubled(first: Duration, nth: u32, longest: Duration) -> Duration {
 
 /// Shortened by up to half.
 fn shortened(pause: Duration, chance: u8) -> Duration {
-    pause - pause * u32::from(chance) / 512
+    pause * (512 - u32::from(chance)) / 512
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use defender_response::emulator::{
 };
 use defender_response::model::{ActionStatus, ActionType};
 use defender_response::{
-    ActionId, Client, ClientSecret, Disposition, Error, ErrorKind, IsolationType, MachineHandle,
-    MachineId, ScanType,
+    ActionId, Client, ClientSecret, Disposition, Error, IsolationType, MachineHandle, MachineId,
+    ScanType,
 };
 
 use crate::script::{emulated, signing_in_to};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use defender_response::emulator::{
     Act, Actor, Emulator, EmulatorBuilder, FaultRule, PlainFault, StatusFault,
 };
-use defender_response::{Client, Disposition, IsolationType, MachineHandle, MachineId};
+use defender_response::{Client, Disposition, IsolationType, MachineHandle};
 
 use crate::script::emulated;
 

@@ -123,7 +123,7 @@ mod tests {
         let mut ledger = Ledger::new(ROOM, Some(Room { ordinary: 5, urgent: 6 }));
         for ago in seconds_ago {
             ledger.grant();
-            ledger.settle(Some(now - Duration::from_secs(*ago)), now);
+            ledger.settle(now.checked_sub(Duration::from_secs(*ago)), now);
         }
         (0..under_way).for_each(|_| ledger.grant());
         ledger

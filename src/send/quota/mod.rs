@@ -21,11 +21,13 @@ pub use policy::{QuotaPolicy, QuotaUse};
 pub(crate) use slot::Slot;
 pub(super) use slot::{Full, Ticket};
 
+type Families = HashMap<(Method, &'static str), Arc<Mutex<Family>>>;
+
 /// The families of one application's calls. A family is one method and route, as the service counts.
 pub(crate) struct Quotas {
     policy: QuotaPolicy,
     clock: Arc<dyn Clock>,
-    families: Mutex<HashMap<(Method, &'static str), Arc<Mutex<Family>>>>,
+    families: Mutex<Families>,
 }
 
 impl Quotas {
@@ -61,7 +63,7 @@ impl Quotas {
         Arc::clone(families.entry(key(spec)).or_insert_with(new))
     }
 
-    fn families(&self) -> MutexGuard<'_, HashMap<(Method, &'static str), Arc<Mutex<Family>>>> {
+    fn families(&self) -> MutexGuard<'_, Families> {
         lock(&self.families)
     }
 }
