@@ -1,6 +1,7 @@
 //! Proxies are really used, see no token, and their password is shown nowhere.
 
 use std::process::Command;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -217,7 +218,8 @@ async fn without_proxy_the_environments_is_not_used() {
         assert_eq!(seen.connections(), 0);
         return;
     }
-    assert_eq!(stage(&Wire::new().post(API).await), "not sent");
+    let wire = Wire::with(|b| b.without_proxy().connect_within(Duration::from_secs(1)));
+    assert_eq!(stage(&wire.post(API).await), "not sent", "there is no such name");
 }
 
 #[tokio::test]
