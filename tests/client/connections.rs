@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use defender_response::QuotaPolicy;
 use defender_response::{Client, ClientBuilder, ErrorKind, GetMachine, MachineId};
 use tokio::task::JoinSet;
 
@@ -52,7 +53,8 @@ async fn calls_one_after_another_go_by_one_connection_with_tls_too() {
 }
 
 fn client(address: &str, settings: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
-    settings(Client::builder(Fixed).base_url(format!("http://{address}"))).build().unwrap()
+    let client = Client::builder(Fixed).quota_policy(QuotaPolicy::Unlimited);
+    settings(client.base_url(format!("http://{address}"))).build().unwrap()
 }
 
 /// A machine's record.
