@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use defender_response::QuotaPolicy;
-use defender_response::{Client, ClientBuilder, ErrorKind, GetMachine, MachineId};
+use defender_response::{Client, ClientBuilder, ErrorKind, GetMachine, MachineId, QuotaPolicy};
 use tokio::task::JoinSet;
 
 use crate::line::{Fixed, OK, Private, Seen, Wire, answering, settled, stage};
