@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
 use super::chain::{Chain, Operator};
 use super::error::PatternError;
 use super::lexer::{Lexer, Sign, Word};
@@ -186,15 +184,14 @@ impl<'a> Parser<'a> {
         if !self.takes(Sign::Colon) {
             return Err(self.words.unexpected("`:` and a property"));
         }
-        let mut steps = SmallVec::new();
-        steps.push(self.property()?);
+        let mut path = Path::parsed(object, self.property()?);
         loop {
             if self.takes(Sign::Dot) {
-                steps.push(self.property()?);
+                path.push(self.property()?);
             } else if self.takes(Sign::OpenBracket) {
-                steps.push(self.item()?);
+                path.push(self.item()?);
             } else {
-                return Ok(Path::parsed(object, steps));
+                return Ok(path);
             }
         }
     }
