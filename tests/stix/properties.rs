@@ -161,7 +161,9 @@ fn the_walk_finds_every_test_in_its_order() {
             match tree {
                 Comparison::Test(test) => found.push(test.to_string()),
                 Comparison::And(parts) | Comparison::Or(parts) => {
-                    parts.iter().for_each(|part| inside(part, found));
+                    for part in parts {
+                        inside(part, found);
+                    }
                 }
                 _ => {}
             }
@@ -172,7 +174,9 @@ fn the_walk_finds_every_test_in_its_order() {
                 Observation::And(parts)
                 | Observation::Or(parts)
                 | Observation::FollowedBy(parts) => {
-                    parts.iter().for_each(|part| outside(part, found));
+                    for part in parts {
+                        outside(part, found);
+                    }
                 }
                 Observation::Qualified(inner, _) => outside(inner, found),
                 _ => {}

@@ -1,6 +1,7 @@
 //! Trees of any shape that the grammar allows, for properties to be held against.
 
 use std::borrow::Cow;
+use std::mem::take;
 
 use defender_response::stix::pattern::{
     Comparison, Condition, Literal, Observation, Order, Path, Qualifier, Step, Test,
@@ -16,16 +17,16 @@ pub(crate) fn observation() -> impl Strategy<Value = Tree> {
         let parts = vec(inner.clone(), 1..5);
         prop_oneof![
             parts.clone().prop_map(|parts| joined(parts, Observation::And, |part| match part {
-                Observation::And(parts) => Ok(parts),
-                other => Err(other),
+                Observation::And(parts) => Some(take(parts)),
+                _ => None,
             })),
             parts.clone().prop_map(|parts| joined(parts, Observation::Or, |part| match part {
-                Observation::Or(parts) => Ok(parts),
-                other => Err(other),
+                Observation::Or(parts) => Some(take(parts)),
+                _ => None,
             })),
             parts.prop_map(|parts| joined(parts, Observation::FollowedBy, |part| match part {
-                Observation::FollowedBy(parts) => Ok(parts),
-                other => Err(other),
+                Observation::FollowedBy(parts) => Some(take(parts)),
+                _ => None,
             })),
             (inner, vec(qualifier(), 1..4)).prop_map(|(inner, more)| match inner {
                 Observation::Qualified(inner, mut qualifiers) => {
@@ -43,12 +44,12 @@ fn comparison() -> impl Strategy<Value = Comparison<'static>> {
         let parts = vec(inner, 1..5);
         prop_oneof![
             parts.clone().prop_map(|parts| joined(parts, Comparison::And, |part| match part {
-                Comparison::And(parts) => Ok(parts),
-                other => Err(other),
+                Comparison::And(parts) => Some(take(parts)),
+                _ => None,
             })),
             parts.prop_map(|parts| joined(parts, Comparison::Or, |part| match part {
-                Comparison::Or(parts) => Ok(parts),
-                other => Err(other),
+                Comparison::Or(parts) => Some(take(parts)),
+                _ => None,
             })),
         ]
     })
@@ -58,13 +59,13 @@ fn comparison() -> impl Strategy<Value = Comparison<'static>> {
 fn joined<T>(
     parts: Vec<T>,
     join: impl Fn(Vec<T>) -> T,
-    parts_of: impl Fn(T) -> Result<Vec<T>, T>,
+    parts_of: impl Fn(&mut T) -> Option<Vec<T>>,
 ) -> T {
     let mut all = Vec::new();
-    for part in parts {
-        match parts_of(part) {
-            Ok(parts) => all.extend(parts),
-            Err(other) => all.push(other),
+    for mut part in parts {
+        match parts_of(&mut part) {
+            Some(parts) => all.extend(parts),
+            None => all.push(part),
         }
     }
     if all.len() > 1 { join(all) } else { all.remove(0) }
@@ -121,17 +122,13 @@ fn condition() -> impl Strategy<Value = Condition<'static>> {
 fn literal() -> impl Strategy<Value = Literal<'static>> {
     prop_oneof![
         4 => text().prop_map(|text| Literal::Text(text.into())),
-        2 => r"[+-]?(0|[1-9][0-9]{0,30}|[0-9]{0,3}\.[0-9]{1,9})".prop_map(number),
+        2 => r"[+-]?(0|[1-9][0-9]{0,30}|[0-9]{0,3}\.[0-9]{1,9})".prop_map(|number| Literal::Number(number.parse().unwrap())),
         1 => any::<bool>().prop_map(Literal::Bool),
         1 => time().prop_map(|time| Literal::Time(time.parse().unwrap())),
         1 => "([0-9a-fA-F]{2}){0,5}".prop_map(|bytes| Literal::Hex(bytes.parse().unwrap())),
         1 => "([A-Za-z0-9+/]{4}){0,3}[A-Za-z0-9+/]{2}([A-Za-z0-9+/]{2}|[A-Za-z0-9+/]=|==)"
             .prop_map(|bytes| Literal::Binary(bytes.parse().unwrap())),
     ]
-}
-
-fn number(number: String) -> Literal<'static> {
-    Literal::Number(number.parse().unwrap())
 }
 
 fn qualifier() -> impl Strategy<Value = Qualifier<'static>> {
