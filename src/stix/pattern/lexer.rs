@@ -3,31 +3,13 @@
 use std::borrow::Cow;
 
 use super::error::PatternError;
-use super::literal::{self, Binary, Digits, Hex, Number, Time};
-use super::tree::{Literal, Order};
+use super::literal::{self, Digits};
+use super::tree::Order;
 use super::words::{Keyword, begins_name, continues_name};
 
-/// One word of a pattern.
-#[derive(Debug)]
-pub(super) enum Word<'a> {
-    Sign(Sign),
-    Ordered(Order),
-    Keyword(Keyword),
-    /// As far as letters, digits, `_` and `-` go.
-    Name(&'a str),
-    Whole(Number<'a>),
-    Fraction(Number<'a>),
-    /// Any other literal.
-    Literal(Literal<'a>),
-    /// What begins no word.
-    Stray,
-    End,
-    /// What begins as a word and doesn't end as one.
-    Invalid(Box<PatternError>),
-}
-
+/// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(super) enum Word {
     OpenBracket,
     CloseBracket,
     OpenGroup,
@@ -38,70 +20,92 @@ pub(super) enum Sign {
     Star,
     Equal,
     NotEqual,
+    Ordered(Order),
+    Keyword(Keyword),
+    /// As far as letters, digits, `_` and `-` go.
+    Name,
+    Whole,
+    Fraction,
+    /// A text as it stands.
+    Plain,
+    /// A text in which something is escaped.
+    Escaped,
+    Time,
+    Hex,
+    Binary,
+    /// What begins no word.
+    Stray,
+    /// What begins as a word and doesn't end as one.
+    Invalid,
+    End,
 }
 
-/// Words one by one, with the next one always read.
+/// A word that was taken out of the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken<'a> {
+    pub(super) word: Word,
+    /// Without quotes and prefix, and not decoded.
+    pub(super) text: &'a str,
+    position: usize,
+}
+
+impl<'a> Taken<'a> {
+    /// The text that it is, if it is one.
+    pub(super) fn decoded(&self) -> Option<Cow<'a, str>> {
+        match self.word {
+            Word::Plain => Some(Cow::Borrowed(self.text)),
+            Word::Escaped => Some(Cow::Owned(unescaped(self.text))),
+            _ => None,
+        }
+    }
+}
+
+/// Words one by one, with the next one always known.
 pub(super) struct Lexer<'a> {
     text: &'a str,
     /// Where what hasn't been read begins.
     rest: usize,
-    word: Word<'a>,
-    /// Where `word` begins.
-    position: usize,
+    next: Taken<'a>,
+    /// Why `next` is invalid: where, and what was expected.
+    problem: (usize, &'static str),
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let mut lexer = Self { text, rest: 0, word: Word::End, position: 0 };
-        lexer.advance();
+        let next = Taken { word: Word::End, text: "", position: 0 };
+        let mut lexer = Self { text, rest: 0, next, problem: (0, "") };
+        lexer.take();
         lexer
     }
 
     /// The next word.
-    pub(super) fn word(&self) -> &Word<'a> {
-        &self.word
-    }
-
-    /// Where the next word begins.
-    pub(super) fn position(&self) -> usize {
-        self.position
+    pub(super) fn word(&self) -> Word {
+        self.next.word
     }
 
     /// Takes the next word and reads the one behind it.
-    pub(super) fn advance(&mut self) -> Word<'a> {
-        self.skip_blanks();
-        self.position = self.rest;
-        let next = self.read().unwrap_or_else(|error| Word::Invalid(Box::new(error)));
-        std::mem::replace(&mut self.word, next)
+    pub(super) fn take(&mut self) -> Taken<'a> {
+        let taken = self.next;
+        // What follows it could be wrong in a way of its own, and the first mistake is the one to tell of.
+        if taken.word != Word::Invalid {
+            self.skip_blanks();
+            self.next = self.read();
+        }
+        taken
     }
 
     /// The next word isn't what the grammar asks for.
     pub(super) fn unexpected(&self, expected: &'static str) -> PatternError {
-        match &self.word {
-            Word::Invalid(error) => (**error).clone(),
-            _ => self.wrong(self.position, expected),
-        }
+        self.refused(self.next, expected)
     }
 
-    /// The word that was taken from `position` isn't.
-    pub(super) fn refused(
-        &self,
-        word: Word<'a>,
-        position: usize,
-        expected: &'static str,
-    ) -> PatternError {
-        match word {
-            Word::Invalid(error) => *error,
-            _ => self.wrong(position, expected),
-        }
-    }
-
-    fn wrong(&self, position: usize, expected: &'static str) -> PatternError {
+    /// The word that was taken isn't.
+    pub(super) fn refused(&self, taken: Taken<'a>, expected: &'static str) -> PatternError {
+        let (position, expected) = match taken.word {
+            Word::Invalid => self.problem,
+            _ => (taken.position, expected),
+        };
         PatternError::at(self.text, position, expected)
-    }
-
-    fn bytes(&self) -> &'a [u8] {
-        self.from(self.rest).as_bytes()
     }
 
     fn from(&self, start: usize) -> &'a str {
@@ -111,7 +115,8 @@ impl<'a> Lexer<'a> {
     /// Blanks and comments. A comment that isn't closed is left for `read` to refuse.
     fn skip_blanks(&mut self) {
         loop {
-            match self.bytes() {
+            let rest = self.from(self.rest);
+            match rest.as_bytes() {
                 [b' ' | b'\t'..=b'\r', ..] => self.rest += 1,
                 [b'/', b'/', comment @ ..] => {
                     let end = comment.iter().position(|b| matches!(b, b'\r' | b'\n'));
@@ -121,7 +126,7 @@ impl<'a> Lexer<'a> {
                     let Some(end) = self.from(self.rest + 2).find("*/") else { return };
                     self.rest += end + 4;
                 }
-                [0x80..=0xff, ..] => match self.from(self.rest).chars().next() {
+                [0x80..=0xff, ..] => match rest.chars().next() {
                     Some(c) if c.is_whitespace() => self.rest += c.len_utf8(),
                     _ => return,
                 },
@@ -130,106 +135,107 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn read(&mut self) -> Result<Word<'a>, PatternError> {
-        let bytes = self.bytes();
-        let (length, word) = match bytes {
-            [] => (0, Word::End),
-            [b'[', ..] => (1, Word::Sign(Sign::OpenBracket)),
-            [b']', ..] => (1, Word::Sign(Sign::CloseBracket)),
-            [b'(', ..] => (1, Word::Sign(Sign::OpenGroup)),
-            [b')', ..] => (1, Word::Sign(Sign::CloseGroup)),
-            [b':', ..] => (1, Word::Sign(Sign::Colon)),
-            [b',', ..] => (1, Word::Sign(Sign::Comma)),
-            [b'*', ..] => (1, Word::Sign(Sign::Star)),
-            [b'=', b'=', ..] => (2, Word::Sign(Sign::Equal)),
-            [b'=', ..] => (1, Word::Sign(Sign::Equal)),
-            [b'!', b'=', ..] | [b'<', b'>', ..] => (2, Word::Sign(Sign::NotEqual)),
-            [b'<', b'=', ..] => (2, Word::Ordered(Order::LessOrEqual)),
-            [b'<', ..] => (1, Word::Ordered(Order::Less)),
-            [b'>', b'=', ..] => (2, Word::Ordered(Order::GreaterOrEqual)),
-            [b'>', ..] => (1, Word::Ordered(Order::Greater)),
-            [b'\'', ..] => return self.quoted().map(|text| Word::Literal(Literal::Text(text))),
-            [b't', b'\'', ..] => return self.prefixed("a time such as t'2024-10-21T11:25:48Z'"),
-            [b'h', b'\'', ..] => return self.prefixed("pairs of hexadecimal digits in quotes"),
-            [b'b', b'\'', ..] => return self.prefixed("bytes in base 64 in quotes"),
+    fn read(&mut self) -> Taken<'a> {
+        let bytes = self.from(self.rest).as_bytes();
+        let (word, length) = match bytes {
+            [] => (Word::End, 0),
+            [b'[', ..] => (Word::OpenBracket, 1),
+            [b']', ..] => (Word::CloseBracket, 1),
+            [b'(', ..] => (Word::OpenGroup, 1),
+            [b')', ..] => (Word::CloseGroup, 1),
+            [b':', ..] => (Word::Colon, 1),
+            [b',', ..] => (Word::Comma, 1),
+            [b'*', ..] => (Word::Star, 1),
+            [b'=', b'=', ..] => (Word::Equal, 2),
+            [b'=', ..] => (Word::Equal, 1),
+            [b'!', b'=', ..] | [b'<', b'>', ..] => (Word::NotEqual, 2),
+            [b'<', b'=', ..] => (Word::Ordered(Order::LessOrEqual), 2),
+            [b'<', ..] => (Word::Ordered(Order::Less), 1),
+            [b'>', b'=', ..] => (Word::Ordered(Order::GreaterOrEqual), 2),
+            [b'>', ..] => (Word::Ordered(Order::Greater), 1),
+            [b'\'', ..] => return self.text(),
+            [b't', b'\'', ..] => return self.prefixed(Word::Time),
+            [b'h', b'\'', ..] => return self.prefixed(Word::Hex),
+            [b'b', b'\'', ..] => return self.prefixed(Word::Binary),
             [b'0'..=b'9' | b'+' | b'-' | b'.', ..] => match literal::number(bytes) {
-                Some((digits, length)) => (length, self.number(digits, length)),
-                None if bytes.first() == Some(&b'.') => (1, Word::Sign(Sign::Dot)),
-                None => (0, Word::Stray),
+                Some((Digits::Whole, length)) => (Word::Whole, length),
+                Some((Digits::Fraction, length)) => (Word::Fraction, length),
+                None if bytes.first() == Some(&b'.') => (Word::Dot, 1),
+                None => (Word::Stray, 0),
             },
-            [first, ..] if begins_name(*first) => {
-                let length = bytes.iter().position(|&b| !continues_name(b)).unwrap_or(bytes.len());
-                (length, name(self.piece(length)))
-            }
-            [b'/', b'*', ..] => {
-                return Err(self.wrong(self.position, "a comment that ends in `*/`"));
-            }
-            _ => (0, Word::Stray),
+            [first, ..] if begins_name(*first) => return self.name(bytes),
+            [b'/', b'*', ..] => return self.invalid(self.rest, "a comment that ends in `*/`"),
+            _ => (Word::Stray, 0),
         };
+        self.taken(word, (0, length), length)
+    }
+
+    /// The word of the next `length` bytes; its text is between `inner`.
+    fn taken(&mut self, word: Word, inner: (usize, usize), length: usize) -> Taken<'a> {
+        let position = self.rest;
+        let text = self.text.get(position + inner.0..position + inner.1).unwrap_or_default();
         self.rest += length;
-        Ok(word)
+        Taken { word, text, position }
     }
 
-    fn piece(&self, length: usize) -> &'a str {
-        self.from(self.rest).get(..length).unwrap_or_default()
+    fn invalid(&mut self, position: usize, expected: &'static str) -> Taken<'a> {
+        self.problem = (position, expected);
+        self.taken(Word::Invalid, (0, 0), 0)
     }
 
-    fn number(&self, digits: Digits, length: usize) -> Word<'a> {
-        let number = Number::parsed(self.piece(length));
-        match digits {
-            Digits::Whole => Word::Whole(number),
-            Digits::Fraction => Word::Fraction(number),
+    fn name(&mut self, bytes: &[u8]) -> Taken<'a> {
+        let length = bytes.iter().position(|&b| !continues_name(b)).unwrap_or(bytes.len());
+        let name = self.taken(Word::Name, (0, length), length);
+        match Keyword::of(name.text) {
+            Some(keyword) => Taken { word: Word::Keyword(keyword), ..name },
+            None => name,
         }
     }
 
-    /// A text in quotes, decoded. It is borrowed unless something in it is escaped.
-    fn quoted(&mut self) -> Result<Cow<'a, str>, PatternError> {
-        self.rest += 1;
-        let mut decoded = String::new();
+    fn text(&mut self) -> Taken<'a> {
+        let mut end = 1;
+        let mut word = Word::Plain;
         loop {
-            let rest = self.from(self.rest);
-            let Some(length) = memchr::memchr2(b'\'', b'\\', rest.as_bytes()) else {
-                return Err(self.wrong(self.position, "a text that ends in a quote"));
+            let rest = self.from(self.rest + end).as_bytes();
+            let Some(length) = memchr::memchr2(b'\'', b'\\', rest) else {
+                return self.invalid(self.rest, "a text that ends in a quote");
             };
-            let (plain, special) = rest.split_at_checked(length).unwrap_or_default();
-            match special.as_bytes() {
-                [b'\\', b'\\' | b'\'', ..] => {
-                    decoded.push_str(plain);
-                    decoded.push_str(special.get(1..2).unwrap_or_default());
-                    self.rest += length + 2;
+            end += length;
+            match rest.get(length..) {
+                Some([b'\\', b'\\' | b'\'', ..]) => {
+                    word = Word::Escaped;
+                    end += 2;
                 }
-                [b'\\', ..] => {
-                    let at = self.rest + length;
-                    return Err(self.wrong(at, "`\\\\` or `\\'`"));
-                }
-                _ => {
-                    self.rest += length + 1;
-                    if decoded.is_empty() {
-                        return Ok(Cow::Borrowed(plain));
-                    }
-                    decoded.push_str(plain);
-                    return Ok(Cow::Owned(decoded));
-                }
+                Some([b'\\', ..]) => return self.invalid(self.rest + end, "`\\\\` or `\\'`"),
+                _ => return self.taken(word, (1, end), end + 1),
             }
         }
     }
 
     /// A literal of one letter and a text in quotes, in which nothing can be escaped.
-    fn prefixed(&mut self, expected: &'static str) -> Result<Word<'a>, PatternError> {
-        let rest = self.from(self.rest + 2);
-        let inner = rest.split_once('\'').map(|(inner, _)| inner);
-        let inner = inner.ok_or_else(|| self.wrong(self.position, expected))?;
-        let literal = match self.bytes().first() {
-            Some(b't') if literal::is_time(inner) => Literal::Time(Time::parsed(inner)),
-            Some(b'h') if literal::is_hex(inner) => Literal::Hex(Hex::parsed(inner)),
-            Some(b'b') if literal::is_binary(inner) => Literal::Binary(Binary::parsed(inner)),
-            _ => return Err(self.wrong(self.position, expected)),
+    fn prefixed(&mut self, word: Word) -> Taken<'a> {
+        let (valid, expected): (fn(&str) -> bool, _) = match word {
+            Word::Time => (literal::is_time, "a time such as t'2024-10-21T11:25:48Z'"),
+            Word::Hex => (literal::is_hex, "pairs of hexadecimal digits in quotes"),
+            _ => (literal::is_binary, "bytes in base 64 in quotes"),
         };
-        self.rest += inner.len() + 3;
-        Ok(Word::Literal(literal))
+        match self.from(self.rest + 2).split_once('\'') {
+            Some((text, _)) if valid(text) => self.taken(word, (2, text.len() + 2), text.len() + 3),
+            _ => self.invalid(self.rest, expected),
+        }
     }
 }
 
-fn name(word: &str) -> Word<'_> {
-    Keyword::of(word).map_or(Word::Name(word), Word::Keyword)
+/// A text whose escapes are known to be valid, without its backslashes.
+fn unescaped(text: &str) -> String {
+    let mut decoded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((plain, special)) = rest.split_once('\\') {
+        decoded.push_str(plain);
+        let mut characters = special.chars();
+        decoded.extend(characters.next());
+        rest = characters.as_str();
+    }
+    decoded.push_str(rest);
+    decoded
 }
