@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::error::PatternError;
 use super::literal::{self, Digits};
 use super::tree::Order;
-use super::words::{Keyword, begins_name, continues_name};
+use super::words::{Keyword, continues_name};
 
 /// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,10 @@ pub(super) enum Word {
     NotEqual,
     Ordered(Order),
     Keyword(Keyword),
-    /// As far as letters, digits, `_` and `-` go.
+    /// Of letters, digits and `_`.
     Name,
+    /// The same with a `-`, which only the type of an object may have.
+    HyphenatedName,
     Whole,
     Fraction,
     /// A text as it stands.
@@ -112,21 +114,27 @@ impl<'a> Lexer<'a> {
         self.text.get(start..).unwrap_or_default()
     }
 
+    fn byte(&self, ahead: usize) -> Option<u8> {
+        self.text.as_bytes().get(self.rest + ahead).copied()
+    }
+
     /// Blanks and comments. A comment that isn't closed is left for `read` to refuse.
     fn skip_blanks(&mut self) {
         loop {
-            let rest = self.from(self.rest);
-            match rest.as_bytes() {
-                [b' ' | b'\t'..=b'\r', ..] => self.rest += 1,
-                [b'/', b'/', comment @ ..] => {
-                    let end = comment.iter().position(|b| matches!(b, b'\r' | b'\n'));
-                    self.rest += 2 + end.unwrap_or(comment.len());
-                }
-                [b'/', b'*', ..] => {
-                    let Some(end) = self.from(self.rest + 2).find("*/") else { return };
-                    self.rest += end + 4;
-                }
-                [0x80..=0xff, ..] => match rest.chars().next() {
+            match self.byte(0) {
+                Some(b' ' | b'\t'..=b'\r') => self.rest += 1,
+                Some(b'/') => match self.byte(1) {
+                    Some(b'/') => {
+                        let comment = self.from(self.rest);
+                        self.rest += comment.find(['\r', '\n']).unwrap_or(comment.len());
+                    }
+                    Some(b'*') => {
+                        let Some(end) = self.from(self.rest + 2).find("*/") else { return };
+                        self.rest += end + 4;
+                    }
+                    _ => return,
+                },
+                Some(0x80..) => match self.from(self.rest).chars().next() {
                     Some(c) if c.is_whitespace() => self.rest += c.len_utf8(),
                     _ => return,
                 },
@@ -136,38 +144,46 @@ impl<'a> Lexer<'a> {
     }
 
     fn read(&mut self) -> Taken<'a> {
-        let bytes = self.from(self.rest).as_bytes();
-        let (word, length) = match bytes {
-            [] => (Word::End, 0),
-            [b'[', ..] => (Word::OpenBracket, 1),
-            [b']', ..] => (Word::CloseBracket, 1),
-            [b'(', ..] => (Word::OpenGroup, 1),
-            [b')', ..] => (Word::CloseGroup, 1),
-            [b':', ..] => (Word::Colon, 1),
-            [b',', ..] => (Word::Comma, 1),
-            [b'*', ..] => (Word::Star, 1),
-            [b'=', b'=', ..] => (Word::Equal, 2),
-            [b'=', ..] => (Word::Equal, 1),
-            [b'!', b'=', ..] | [b'<', b'>', ..] => (Word::NotEqual, 2),
-            [b'<', b'=', ..] => (Word::Ordered(Order::LessOrEqual), 2),
-            [b'<', ..] => (Word::Ordered(Order::Less), 1),
-            [b'>', b'=', ..] => (Word::Ordered(Order::GreaterOrEqual), 2),
-            [b'>', ..] => (Word::Ordered(Order::Greater), 1),
-            [b'\'', ..] => return self.text(),
-            [b't', b'\'', ..] => return self.prefixed(Word::Time),
-            [b'h', b'\'', ..] => return self.prefixed(Word::Hex),
-            [b'b', b'\'', ..] => return self.prefixed(Word::Binary),
-            [b'0'..=b'9' | b'+' | b'-' | b'.', ..] => match literal::number(bytes) {
-                Some((Digits::Whole, length)) => (Word::Whole, length),
-                Some((Digits::Fraction, length)) => (Word::Fraction, length),
-                None if bytes.first() == Some(&b'.') => (Word::Dot, 1),
-                None => (Word::Stray, 0),
-            },
-            [first, ..] if begins_name(*first) => return self.name(bytes),
-            [b'/', b'*', ..] => return self.invalid(self.rest, "a comment that ends in `*/`"),
-            _ => (Word::Stray, 0),
-        };
-        self.taken(word, (0, length), length)
+        let Some(first) = self.byte(0) else { return self.sign(Word::End, 0) };
+        match (first, self.byte(1)) {
+            (b'\'', _) => self.text(),
+            (b't', Some(b'\'')) => self.prefixed(Word::Time),
+            (b'h', Some(b'\'')) => self.prefixed(Word::Hex),
+            (b'b', Some(b'\'')) => self.prefixed(Word::Binary),
+            (b'a'..=b'z' | b'A'..=b'Z' | b'_', _) => self.name(),
+            (b'0'..=b'9' | b'+' | b'-', _) | (b'.', Some(b'0'..=b'9')) => self.number(),
+            (b'[', _) => self.sign(Word::OpenBracket, 1),
+            (b']', _) => self.sign(Word::CloseBracket, 1),
+            (b'(', _) => self.sign(Word::OpenGroup, 1),
+            (b')', _) => self.sign(Word::CloseGroup, 1),
+            (b':', _) => self.sign(Word::Colon, 1),
+            (b'.', _) => self.sign(Word::Dot, 1),
+            (b',', _) => self.sign(Word::Comma, 1),
+            (b'*', _) => self.sign(Word::Star, 1),
+            (b'=', Some(b'=')) => self.sign(Word::Equal, 2),
+            (b'=', _) => self.sign(Word::Equal, 1),
+            (b'!', Some(b'=')) | (b'<', Some(b'>')) => self.sign(Word::NotEqual, 2),
+            (b'<', Some(b'=')) => self.sign(Word::Ordered(Order::LessOrEqual), 2),
+            (b'<', _) => self.sign(Word::Ordered(Order::Less), 1),
+            (b'>', Some(b'=')) => self.sign(Word::Ordered(Order::GreaterOrEqual), 2),
+            (b'>', _) => self.sign(Word::Ordered(Order::Greater), 1),
+            (b'/', Some(b'*')) => self.invalid(self.rest, "a comment that ends in `*/`"),
+            _ => self.sign(Word::Stray, 0),
+        }
+    }
+
+    fn sign(&mut self, word: Word, length: usize) -> Taken<'a> {
+        let position = self.rest;
+        self.rest += length;
+        Taken { word, text: "", position }
+    }
+
+    fn number(&mut self) -> Taken<'a> {
+        match literal::number(self.from(self.rest).as_bytes()) {
+            Some((Digits::Whole, length)) => self.taken(Word::Whole, (0, length), length),
+            Some((Digits::Fraction, length)) => self.taken(Word::Fraction, (0, length), length),
+            None => self.sign(Word::Stray, 0),
+        }
     }
 
     /// The word of the next `length` bytes; its text is between `inner`.
@@ -180,12 +196,19 @@ impl<'a> Lexer<'a> {
 
     fn invalid(&mut self, position: usize, expected: &'static str) -> Taken<'a> {
         self.problem = (position, expected);
-        self.taken(Word::Invalid, (0, 0), 0)
+        self.sign(Word::Invalid, 0)
     }
 
-    fn name(&mut self, bytes: &[u8]) -> Taken<'a> {
-        let length = bytes.iter().position(|&b| !continues_name(b)).unwrap_or(bytes.len());
-        let name = self.taken(Word::Name, (0, length), length);
+    fn name(&mut self) -> Taken<'a> {
+        let mut hyphenated = false;
+        let rest = self.text.as_bytes().iter().skip(self.rest);
+        let name = rest.take_while(|&&byte| {
+            hyphenated |= byte == b'-';
+            continues_name(byte)
+        });
+        let length = name.count();
+        let word = if hyphenated { Word::HyphenatedName } else { Word::Name };
+        let name = self.taken(word, (0, length), length);
         match Keyword::of(name.text) {
             Some(keyword) => Taken { word: Word::Keyword(keyword), ..name },
             None => name,

@@ -7,7 +7,7 @@ use super::error::PatternError;
 use super::lexer::{Lexer, Word};
 use super::literal::{Binary, Hex, Number, Time, is_time};
 use super::tree::{Comparison, Condition, Literal, Observation, Path, Qualifier, Step, Test};
-use super::words::{Keyword, is_plain_property};
+use super::words::Keyword;
 use super::{MAX_LENGTH, MAX_NESTING};
 
 type Parsed<T> = Result<T, PatternError>;
@@ -176,7 +176,7 @@ impl<'a> Parser<'a> {
 
     fn path(&mut self) -> Parsed<Path<'a>> {
         let object = self.words.take();
-        if object.word != Word::Name {
+        if !matches!(object.word, Word::Name | Word::HyphenatedName) {
             return Err(self.words.refused(object, "an object's type"));
         }
         if !self.takes(Word::Colon) {
@@ -196,7 +196,7 @@ impl<'a> Parser<'a> {
 
     fn property(&mut self) -> Parsed<Step<'a>> {
         let taken = self.words.take();
-        if taken.word == Word::Name && is_plain_property(taken.text) {
+        if taken.word == Word::Name {
             return Ok(Step::Property(Cow::Borrowed(taken.text)));
         }
         let expected = "a property, in quotes if it isn't a plain word";
