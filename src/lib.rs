@@ -67,6 +67,7 @@ mod odata;
 mod operation;
 mod region;
 mod send;
+pub mod stix;
 mod tenants;
 mod transport;
 mod types;
