@@ -28,5 +28,6 @@ mod sockets;
 mod switches;
 mod ten_actions;
 mod tokens;
+mod traces;
 mod waiting;
 mod wire;
