@@ -79,7 +79,7 @@ pub(crate) async fn submit<O: Submission>(
         return Ok(there);
     }
     let left = client.service_time().minus(SLACK);
-    let outcome = match client.send_watched(&operation, slot, &witness).await {
+    let outcome = match client.send_watched(&operation, Some(slot), &witness).await {
         Ok(action) => wanted.accept(action, left).await,
         Err(error) if error.is_outcome_unknown() => wanted.adopt(error, left).await,
         Err(error) if error.is_already_running() => wanted.find_running(error).await,

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::Alert;
 use crate::odata::{Filter, List};
 use crate::operation::Operation;
+use crate::send::Witness;
 use crate::types::AlertId;
 
 pub use batch::BatchUpdateAlerts;
@@ -81,30 +82,18 @@ impl AlertHandle {
         if operation.update.has_condition() {
             operation.update.check_against(&self.get().await?)?;
         }
-        let reference = match operation.update.comment_mut() {
-            Some(comment) if self.client.writes_references() => Some(comment.refer().to_owned()),
-            _ => None,
-        };
-        let alert = match (self.client.send(&operation).await, &reference) {
-            (Ok(alert), _) => alert,
+        let reference = refer(&self.client, &mut operation.update);
+        let witness = Witness::new(UpdateAlert::SPEC.name, self.id.as_str(), reference.as_deref());
+        let outcome = self.client.send_watched(&operation, None, &witness).await;
+        let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
-                self.commented(reference).await.ok_or_else(|| lost.referenced(reference))?
+                let found = settle(&self.client, |client| commented(client, &self.id, reference));
+                found.await.ok_or_else(|| lost.referenced(reference))
             }
-            (Err(error), _) => return Err(hint(error)),
+            (outcome, _) => outcome.map_err(hint),
         };
-        Ok(UpdatedAlert::judge(alert, &operation.update))
-    }
-
-    /// The alert, once it shows a comment with this reference: by which a lost answer is settled.
-    async fn commented(&self, reference: &str) -> Option<Alert> {
-        let look = |client: Client| async move {
-            let alert = client.send(&GetAlert::new(self.id.clone())).await?;
-            let shows =
-                |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains(reference));
-            let is_there = alert.comments.iter().any(|comment| shows(&comment.comment));
-            Ok(is_there.then_some(alert))
-        };
-        settle(&self.client, look).await
+        witness.told();
+        Ok(UpdatedAlert::judge(outcome?, &operation.update))
     }
 
     /// Adds a comment, and changes nothing else: [`UpdateAlert`] with the comment alone.
@@ -151,7 +140,8 @@ impl Alerts {
 
     /// Updates several alerts at once: [`BatchUpdateAlerts`].
     ///
-    /// The service's answer is empty: it doesn't say which alerts were updated. Read those that matter.
+    /// The service's answer is empty: it doesn't say which alerts were updated. Read those that matter. Where the answer to
+    /// one with a comment was lost, each alert is read, and `Ok` means that all of them show the comment.
     ///
     /// # Errors
     /// As [`AlertHandle::update`]; a condition ([`AlertUpdate::only_if`]) is refused, since none can be checked for all.
@@ -161,15 +151,46 @@ impl Alerts {
         update: AlertUpdate,
     ) -> Result<()> {
         let mut operation = BatchUpdateAlerts::new(alerts, update);
-        let reference = match operation.update.comment_mut() {
-            Some(comment) if self.client.writes_references() => Some(comment.refer().to_owned()),
-            _ => None,
+        let call = operation.call().map_err(|e| e.of(BatchUpdateAlerts::SPEC.name, ""))?;
+        let reference = refer(&self.client, &mut operation.update);
+        let witness =
+            Witness::new(BatchUpdateAlerts::SPEC.name, call.target(), reference.as_deref());
+        let outcome = self.client.send_watched(&operation, None, &witness).await;
+        let outcome = match (outcome, &reference) {
+            (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
+                let found = settle(&self.client, |client| {
+                    all_commented(client, &operation.alerts, reference)
+                });
+                found.await.ok_or_else(|| lost.referenced(reference))
+            }
+            (outcome, _) => outcome,
         };
-        self.client.send(&operation).await.map_err(|error| match &reference {
-            Some(reference) if error.is_outcome_unknown() => error.referenced(reference),
-            _ => error,
-        })
+        witness.told();
+        outcome
     }
+}
+
+/// Puts a fresh reference before the comment, if there is one and the client writes them.
+fn refer(client: &Client, update: &mut AlertUpdate) -> Option<String> {
+    let comment = update.comment_mut().filter(|_| client.writes_references())?;
+    Some(comment.refer().to_owned())
+}
+
+/// The alert, once it shows a comment with this reference: by which a lost answer is settled.
+async fn commented(client: Client, alert: &AlertId, reference: &str) -> Result<Option<Alert>> {
+    let alert = client.send(&GetAlert::new(alert.clone())).await?;
+    let shows = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains(reference));
+    let is_there = alert.comments.iter().any(|comment| shows(&comment.comment));
+    Ok(is_there.then_some(alert))
+}
+
+async fn all_commented(client: Client, alerts: &[AlertId], reference: &str) -> Result<Option<()>> {
+    for alert in alerts {
+        if commented(client.clone(), alert, reference).await?.is_none() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(()))
 }
 
 fn hint(error: Error) -> Error {

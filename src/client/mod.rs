@@ -119,15 +119,18 @@ impl Client {
         self.sender_for(safety).send(operation, self.terms).await
     }
 
-    /// The same for a verb, which has its slot already and goes on where the outcome is unknown.
+    /// The same for a caller who goes on where the outcome is unknown, and may have its slot already.
     pub(crate) async fn send_watched<O: Operation>(
         &self,
         operation: &O,
-        slot: Slot,
+        slot: Option<Slot>,
         witness: &Witness,
     ) -> Result<O::Output> {
+        if slot.is_none() {
+            self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
+        }
         let sender = self.sender_for(operation.safety());
-        sender.send_watched(operation, self.terms, Some(slot), witness).await
+        sender.send_watched(operation, self.terms, slot, witness).await
     }
 
     /// A slot for an operation that changes something, ahead of its request.

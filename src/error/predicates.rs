@@ -143,8 +143,8 @@ impl Error {
     /// A time limit of ours ran out on a call that may be repeated.
     ///
     /// # Troubleshooting
-    /// The service is slow or the network drops packets. A call that must not be repeated is
-    /// [`is_outcome_unknown`](Self::is_outcome_unknown) instead.
+    /// The service is slow or the network drops packets. It may have done what was asked, and the same call can be made
+    /// again; one that must not be repeated is [`is_outcome_unknown`](Self::is_outcome_unknown) instead.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
@@ -163,7 +163,8 @@ impl Error {
     /// The service failed, or its answer can't be used (5xx, unreadable).
     ///
     /// # Troubleshooting
-    /// Try again later. [`correlation_id`](Self::correlation_id) is what support asks for.
+    /// Try again later: it may have done what was asked, and the same call can be made again.
+    /// [`correlation_id`](Self::correlation_id) is what support asks for.
     #[must_use]
     pub fn is_service(&self) -> bool {
         self.kind() == ErrorKind::Service

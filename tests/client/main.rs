@@ -18,6 +18,7 @@ mod input;
 mod line;
 mod lists;
 mod many_tenants;
+mod matrix;
 mod proxying;
 mod quotas;
 mod reconciling;

@@ -27,6 +27,7 @@ impl Traces {
     }
 
     pub fn end(self) -> String {
+        let Self(()) = self;
         String::from_utf8(CAPTURED.take().unwrap()).unwrap()
     }
 }
