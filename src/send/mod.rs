@@ -224,8 +224,8 @@ impl Sender {
                 debug!(operation = spec.name, target = call.target(), ?took, %error, "failed");
             }
         }
-        if !matches!(&outcome, Err(failure) if failure.verdict().may_have_taken_effect()) {
-            ask.witness.told();
+        if matches!(&outcome, Err(failure) if !failure.verdict().may_have_taken_effect()) {
+            ask.witness.nothing_done();
         }
         outcome
     }

@@ -31,4 +31,5 @@ mod ten_actions;
 mod tokens;
 mod traces;
 mod waiting;
+mod windows;
 mod wire;

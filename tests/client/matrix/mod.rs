@@ -1,6 +1,7 @@
 //! The fault matrix: every operation under every fault, judged by what the emulator has on record.
 
 mod deeds;
+mod dropping;
 mod faults;
 mod on_sockets;
 mod table;
