@@ -20,6 +20,7 @@ mod lists;
 mod many_tenants;
 mod matrix;
 mod proxying;
+mod quirks;
 mod quotas;
 mod reconciling;
 mod recorded;
