@@ -29,8 +29,18 @@
 //! * Every call is an [`Operation`]: [`Client::preview`] shows it, [`Client::send`] sends it raw, and [`catalog`] lists
 //!   them all.
 //!
-//! A future that is dropped while a submission is under way can't tell what became of it. Run a verb in
-//! `tokio::spawn` where the caller may be cancelled.
+//! # Callers that may go away
+//! A future that is dropped while a submission is under way can't tell what became of it; an event `abandoned` with the
+//! tracing target `defender_response::audit` then names machine, kind and reference. Where the caller may be cancelled (a
+//! request handler, a `select!`, a timeout), let a task of its own see it through:
+//!
+//! ```no_run
+//! # use defender_response::{IsolationType, MachineHandle, Submitted};
+//! # async fn handler(host: MachineHandle) -> Result<Submitted, Box<dyn std::error::Error>> {
+//! let submission = tokio::spawn(async move { host.isolate(IsolationType::Full, "INC-4711").await });
+//! let submitted = submission.await??; // dropping the handle doesn't stop the task
+//! # Ok(submitted) }
+//! ```
 //!
 //! # Features
 //! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `certificate` for signing in with a client

@@ -367,7 +367,7 @@ impl ClientBuilder {
         self.terms.check()?;
         check_credentials(&*self.credential, self.reader.as_deref())?;
         let https = [&base, &authority].iter().any(|url| url.scheme() == "https");
-        let transport = self.network.transport(self.transport, https)?;
+        let transport = self.network.transport(self.transport, https, self.terms.attempt)?;
         let other_audience = endpoint.alternative_audience.filter(|_| self.audience.is_none());
         let sender = |credential| Sender {
             base: base.clone(),
