@@ -5,7 +5,7 @@
 //! |---|---|
 //! | one submission is at most one request that reaches the service | always |
 //! | `Created` and `Adopted` are actions of this very submission | references are on, and the service keeps comments as they are sent |
-//! | calls of one client (and its clones) don't submit the same twice to a machine | the list shows an action within two minutes, or none of their futures was dropped on the way |
+//! | calls of one client (and its clones) don't submit the same twice to a machine | the list shows an action within two minutes; one whose future was dropped is seen by the list alone |
 //! | what another process submitted before is seen, and not repeated | the list shows it by then |
 //! | ages and times are right to a second or two | answers carry `Date`; our own clock may be off |
 //!
