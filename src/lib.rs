@@ -75,6 +75,7 @@ mod machines;
 pub mod model;
 mod odata;
 mod operation;
+mod reads;
 mod region;
 mod send;
 pub mod stix;

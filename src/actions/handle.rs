@@ -1,7 +1,7 @@
 //! A handle on one machine action, whoever submitted it and whenever.
 
-use super::operations::{CancelMachineAction, GetMachineAction};
-use super::{Comment, Wait};
+use super::operations::CancelMachineAction;
+use super::{Comment, GetMachineAction, Wait};
 use crate::client::Client;
 use crate::error::Result;
 use crate::model::{ActionStatus, MachineAction};

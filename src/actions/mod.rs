@@ -10,11 +10,11 @@ mod submit;
 mod submitted;
 mod wait;
 
+pub use crate::reads::GetMachineAction;
 pub use comment::Comment;
 pub use handle::ActionHandle;
 pub use list::{Actions, ListMachineActions};
-pub(crate) use operations::decode_action;
-pub use operations::{CancelMachineAction, GetMachineAction};
+pub use operations::CancelMachineAction;
 pub(crate) use settle::settle;
 pub(crate) use submit::{Care, Submission, submit};
 pub use submitted::{Disposition, Submitted};

@@ -9,15 +9,16 @@ mod scan;
 
 use serde_json::Value;
 
-use crate::actions::{Care, Comment, Submission, Submitted, decode_action, submit};
+use crate::actions::{Care, Comment, Submission, Submitted, submit};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Path};
+pub use crate::reads::GetMachine;
+use crate::reads::decode_action;
 use crate::types::MachineId;
 
 pub use find::{Find, FindMachinesByIp, FindMachinesByTag, ListMachines};
-pub use get::GetMachine;
 pub use isolate::{Isolate, IsolationType, Unisolate};
 pub use restrict::{RestrictCodeExecution, UnrestrictCodeExecution};
 pub use scan::{RunAntiVirusScan, ScanType};

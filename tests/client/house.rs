@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["region"],
     &["auth"],
     &["operation"],
+    &["reads"],
     &["send"],
     &["client"],
     &["odata", "actions"],
