@@ -70,6 +70,7 @@ mod check;
 mod client;
 mod clock;
 mod error;
+mod guard;
 mod indicators;
 mod machines;
 pub mod model;
@@ -103,6 +104,7 @@ pub use check::{Access, Check, Finding, Heading, Principal};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use error::{Error, ErrorKind, Result};
+pub use guard::{Guard, Limit, Rule};
 pub use indicators::{
     BatchDeleteIndicators, CreateOrUpdateIndicator, DeleteIndicator, GetIndicator, ImportAnswer,
     ImportIndicators, ImportOutcome, Indicators, ListIndicators, NewIndicator,

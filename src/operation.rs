@@ -208,6 +208,11 @@ impl Call {
         self.body.as_ref()
     }
 
+    /// The path below `/api`, segment by segment.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &str> {
+        self.path.0.iter().map(String::as_str)
+    }
+
     /// The absolute URL at the API whose base is given.
     pub(crate) fn url(&self, base: &Url) -> Result<Url> {
         let mut url = base.clone();

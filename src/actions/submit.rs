@@ -19,7 +19,7 @@ use super::recent::{Finding, is_under_way, judge, recent, with_own};
 use super::settle::settle;
 use super::submitted::{Disposition, Submitted};
 use super::{Comment, GetMachineAction};
-use crate::client::{Client, Turn};
+use crate::client::{Client, Turn, settle_pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ActionType, MachineAction};
 use crate::operation::Operation;
@@ -47,17 +47,33 @@ pub(crate) trait Submission: Operation<Output = MachineAction> {
 }
 
 /// What a caller said about looking before.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Care {
     /// Submits although the machine is in that state by the records.
     pub regardless: bool,
     pub without_lookup: bool,
+    /// The name that the machine has to have.
+    pub expected: Option<String>,
 }
 
 /// Submits an action, unless there is one already.
 pub(crate) async fn submit<O: Submission>(
     client: &Client,
-    care: Care,
+    care: &Care,
+    operation: O,
+) -> Result<Submitted> {
+    let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+    let pass = client.admit(O::SPEC, &call, care.expected.as_deref()).await?;
+    let outcome = submit_admitted(client, care, operation).await;
+    settle_pass(pass, &outcome, |submitted| {
+        matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted)
+    });
+    outcome
+}
+
+async fn submit_admitted<O: Submission>(
+    client: &Client,
+    care: &Care,
     mut operation: O,
 ) -> Result<Submitted> {
     if client.writes_references() {
@@ -101,7 +117,7 @@ struct Wanted<'a, O> {
 }
 
 impl<O: Submission> Wanted<'_, O> {
-    async fn look_before(&self, turn: &Turn, care: Care) -> Result<Option<Submitted>> {
+    async fn look_before(&self, turn: &Turn, care: &Care) -> Result<Option<Submitted>> {
         let urgent = O::SPEC.urgent;
         let client = self.client.with_terms(|terms| terms.urgent |= urgent);
         let actions = self.recent(&client, O::OPPOSITE.as_ref()).await.map_err(|cause| {

@@ -78,12 +78,14 @@ impl AlertHandle {
     /// doesn't show the comment within half a minute: a comment can be added twice and none removed. [`is_not_found`](Error::is_not_found), [`is_permission_denied`](Error::is_permission_denied).
     pub async fn update(&self, update: AlertUpdate) -> Result<UpdatedAlert> {
         let mut operation = UpdateAlert::new(self.id.clone(), update);
-        operation.call().map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
+        let call = operation.call();
+        let call = call.map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
         if operation.update.has_condition() {
             operation.update.check_against(&self.get().await?)?;
         }
         let reference = refer(&self.client, &mut operation.update);
         let witness = Witness::new(UpdateAlert::SPEC.name, self.id.as_str(), reference.as_deref());
+        self.client.admit(UpdateAlert::SPEC, &call, None).await?.give_back();
         let outcome = self.client.send_watched(&operation, None, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
@@ -155,6 +157,7 @@ impl Alerts {
         let reference = refer(&self.client, &mut operation.update);
         let witness =
             Witness::new(BatchUpdateAlerts::SPEC.name, call.target(), reference.as_deref());
+        self.client.admit(BatchUpdateAlerts::SPEC, &call, None).await?.give_back();
         let outcome = self.client.send_watched(&operation, None, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {

@@ -1,6 +1,7 @@
 //! The client: how it is set up, and the raw call. The response verbs stand in `machines` and `actions`.
 
 mod environment;
+mod guarding;
 mod network;
 mod terms;
 mod turns;
@@ -14,11 +15,13 @@ use url::Url;
 use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
+use crate::guard::{Guard, Keeper};
 use crate::operation::{Operation, Preview, Safety, Spec};
 use crate::region::{Region, parse_base};
 use crate::send::{Budget, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
+pub(crate) use guarding::settle_pass;
 pub(crate) use turns::{Turn, Turns};
 
 /// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
@@ -45,6 +48,7 @@ pub(crate) use turns::{Turn, Turns};
 pub struct Client {
     shared: Arc<Shared>,
     terms: Terms,
+    guards: Arc<[Arc<Keeper>]>,
 }
 
 struct Shared {
@@ -73,6 +77,7 @@ impl Client {
             references: true,
             quota_policy: QuotaPolicy::default(),
             terms: Terms::default(),
+            guards: Vec::new(),
         }
     }
 
@@ -112,14 +117,23 @@ impl Client {
     /// # Errors
     /// Every kind that [`ErrorKind`](crate::ErrorKind) lists but those about how an action ended.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
-        let safety = operation.safety();
-        if safety != Safety::Read {
-            self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
+        if operation.safety() == Safety::Read {
+            return self.send_read(operation).await;
         }
-        self.sender_for(safety).send(operation, self.terms).await
+        let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+        let pass = self.admit(O::SPEC, &call, None).await?;
+        let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
+        let outcome = self.send_watched(operation, None, &witness).await;
+        witness.told();
+        settle_pass(pass, &outcome, |_| true);
+        outcome
     }
 
-    /// The same for a caller who goes on where the outcome is unknown, and may have its slot already.
+    pub(crate) async fn send_read<O: Operation>(&self, operation: &O) -> Result<O::Output> {
+        self.sender_for(Safety::Read).send(operation, self.terms).await
+    }
+
+    /// The same for a caller who was admitted, goes on where the outcome is unknown, and may have its slot already.
     pub(crate) async fn send_watched<O: Operation>(
         &self,
         operation: &O,
@@ -280,6 +294,7 @@ pub struct ClientBuilder {
     references: bool,
     quota_policy: QuotaPolicy,
     terms: Terms,
+    guards: Vec<Guard>,
 }
 
 impl ClientBuilder {
@@ -365,6 +380,7 @@ impl ClientBuilder {
         }
         self.quota_policy.check()?;
         self.terms.check()?;
+        let guards = guarding::with(&[], self.guards)?;
         check_credentials(&*self.credential, self.reader.as_deref())?;
         let https = [&base, &authority].iter().any(|url| url.scheme() == "https");
         let transport = self.network.transport(self.transport, https, self.terms.attempt)?;
@@ -388,7 +404,7 @@ impl ClientBuilder {
         let (writer, reader) = (sender(self.credential), self.reader.map(sender));
         let (references, turns) = (self.references, Turns::default());
         let shared = Shared { sender: writer, reader, authority, audience, references, turns };
-        Ok(Client { shared: Arc::new(shared), terms: self.terms })
+        Ok(Client { shared: Arc::new(shared), terms: self.terms, guards })
     }
 }
 

@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Ambiguous,
     /// The object isn't as it was expected to be, so nothing was changed.
     Conflict,
+    /// A guard of the program's own forbids it.
+    Guarded,
     /// The device can't do this action.
     Unsupported,
     /// The service refused the request as malformed.

@@ -102,6 +102,16 @@ impl Error {
         self.kind() == ErrorKind::Conflict
     }
 
+    /// A [`Guard`](crate::Guard) forbids it, or [`expecting`](crate::MachineHandle::expecting) another machine does. Nothing
+    /// was sent.
+    ///
+    /// # Troubleshooting
+    /// The message names the rule. Whoever wrote the guard meant this to be decided by a person.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.kind() == ErrorKind::Guarded
+    }
+
     /// The device can't do this action (400 `OsPlatformNotSupported`, `ClientVersionNotSupported`).
     ///
     /// # Troubleshooting

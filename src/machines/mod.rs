@@ -86,8 +86,28 @@ impl MachineHandle {
         self
     }
 
+    /// Acts only if the machine has this name: the full one, or its first label. For an id that came from elsewhere.
+    ///
+    /// The machine is read before each action, which takes `Machine.Read.All`. An entry that was merged into another one is
+    /// refused too, and so is a device that isn't onboarded, except for containing and releasing it.
+    ///
+    /// ```no_run
+    /// # async fn f(host: defender_response::MachineHandle) -> defender_response::Result<()> {
+    /// use defender_response::IsolationType;
+    /// let action = host.expecting("ws-042.corp.example").isolate(IsolationType::Full, "INC-4711").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of the verbs: [`is_guarded`](Error::is_guarded) when it is another machine.
+    #[must_use]
+    pub fn expecting(mut self, name: impl Into<String>) -> Self {
+        self.care.expected = Some(name.into());
+        self
+    }
+
     async fn submit<O: Submission>(&self, operation: O) -> Result<Submitted> {
-        submit(&self.client, self.care, operation).await
+        submit(&self.client, &self.care, operation).await
     }
 }
 

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["region"],
     &["auth"],
     &["operation"],
-    &["reads"],
+    &["reads", "guard"],
     &["send"],
     &["client"],
     &["odata", "actions"],

@@ -236,9 +236,10 @@ async fn a_list_that_lags_hides_an_action_for_that_long_and_never_makes_a_false_
 async fn a_clock_that_is_five_minutes_off_makes_no_age_and_no_disposition_wrong() {
     for ahead in [true, false] {
         let off = |clock: Arc<TestClock>| {
-            match ahead {
-                true => clock.set_forward(5 * MINUTE),
-                false => clock.set_back(5 * MINUTE),
+            if ahead {
+                clock.set_forward(5 * MINUTE)
+            } else {
+                clock.set_back(5 * MINUTE)
             }
             clock
         };

@@ -3,6 +3,7 @@
 mod deeds;
 mod dropping;
 mod faults;
+mod guarded;
 mod on_sockets;
 mod table;
 
