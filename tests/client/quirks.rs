@@ -237,9 +237,9 @@ async fn a_clock_that_is_five_minutes_off_makes_no_age_and_no_disposition_wrong(
     for ahead in [true, false] {
         let off = |clock: Arc<TestClock>| {
             if ahead {
-                clock.set_forward(5 * MINUTE)
+                clock.set_forward(5 * MINUTE);
             } else {
-                clock.set_back(5 * MINUTE)
+                clock.set_back(5 * MINUTE);
             }
             clock
         };
