@@ -71,10 +71,11 @@ pub mod stix;
 mod tenants;
 mod transport;
 mod types;
+mod waits;
 
 pub use actions::{
     ActionHandle, Actions, CancelMachineAction, Comment, Disposition, GetMachineAction,
-    ListMachineActions, Submitted, Wait,
+    ListMachineActions, Submitted,
 };
 pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
@@ -113,6 +114,8 @@ pub use transport::{Transport, TransportError};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+pub use waits::{ResumeToken, Updates, Wait, WaitAll};
 
 pub use types::{ActionId, AlertId, IndicatorId, MachineId, ParseError, Secret, Timestamp};
 #[cfg(feature = "emulator")]

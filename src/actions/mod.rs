@@ -1,4 +1,4 @@
-//! Machine actions: submitting one, holding on to it, waiting for its end.
+//! Machine actions: submitting one, holding on to it, cancelling it.
 
 mod comment;
 mod handle;
@@ -8,7 +8,6 @@ mod recent;
 mod settle;
 mod submit;
 mod submitted;
-mod wait;
 
 pub use comment::Comment;
 pub use handle::ActionHandle;
@@ -18,4 +17,3 @@ pub use operations::{CancelMachineAction, GetMachineAction};
 pub(crate) use settle::settle;
 pub(crate) use submit::{Care, Submission, submit};
 pub use submitted::{Disposition, Submitted};
-pub use wait::Wait;

@@ -2,6 +2,7 @@
 
 mod environment;
 mod network;
+mod place;
 mod terms;
 mod turns;
 
@@ -19,6 +20,7 @@ use crate::region::{Region, parse_base};
 use crate::send::{Budget, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
+pub(crate) use place::Place;
 pub(crate) use turns::{Turn, Turns};
 
 /// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
@@ -217,6 +219,11 @@ impl Client {
     #[must_use]
     pub fn base_url(&self) -> &Url {
         &self.shared.sender.base
+    }
+
+    /// Whether the other shares everything with this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Whether somebody else holds a clone.
