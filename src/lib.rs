@@ -59,6 +59,7 @@ pub mod catalog;
 mod check;
 mod client;
 mod clock;
+mod ensure;
 mod error;
 mod indicators;
 mod machines;
@@ -92,6 +93,10 @@ pub use auth::{
 pub use check::{Access, Check, Finding, Heading, Principal};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
+pub use ensure::{
+    Containment, Doubt, Ensure, EnsureAll, Ensured, Evidence, Goal, IsolationState, Lease,
+    LeaseEnd, LeaseRelease, MachineState, OnRecord, RestrictionState,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use indicators::{
     BatchDeleteIndicators, CreateOrUpdateIndicator, DeleteIndicator, GetIndicator, ImportAnswer,

@@ -10,10 +10,12 @@ mod submit;
 mod submitted;
 
 pub use comment::Comment;
+pub(crate) use comment::reference_of;
 pub use handle::ActionHandle;
 pub use list::{Actions, ListMachineActions};
 pub(crate) use operations::decode_action;
 pub use operations::{CancelMachineAction, GetMachineAction};
+pub(crate) use recent::own_since;
 pub(crate) use settle::settle;
-pub(crate) use submit::{Care, Submission, submit};
+pub(crate) use submit::{Care, Submission, submit, submit_if, told};
 pub use submitted::{Disposition, Submitted};

@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::odata::Filter;
-use crate::types::{ActionId, Timestamp};
+use crate::types::{ActionId, MachineId, Timestamp};
 
 /// The service gives an action up after three days and some 14 minutes.
 const OLDEST: Duration = Duration::from_secs(4 * 86_400);
@@ -282,7 +282,7 @@ impl WaitAll {
         let told = self.entries.into_iter().map(|Entry { id, known }| match known {
             Known::Ended(action) => verdict(&id, *action),
             Known::Failed(error) => Err(error),
-            Known::Nothing => Err(unread(&id, trouble.cloned())),
+            Known::Nothing => Err(unread("the action", trouble.cloned()).of("wait", id.as_str())),
             Known::Running(created, status, kind, whole) => {
                 let action = whole.map_or_else(
                     || {
@@ -300,9 +300,9 @@ impl WaitAll {
         told.collect()
     }
 
-    fn running(&self) -> impl Iterator<Item = &MachineAction> {
+    fn running(&self) -> impl Iterator<Item = &MachineId> {
         self.entries.iter().filter_map(|entry| match &entry.known {
-            Known::Running(_, _, _, whole) => whole.as_deref(),
+            Known::Running(_, _, _, whole) => whole.as_ref()?.machine_id.as_ref(),
             _ => None,
         })
     }

@@ -11,7 +11,8 @@ mod words;
 
 pub use all::WaitAll;
 pub use one::Wait;
+pub(crate) use reports::last_reports;
 pub use resume::ResumeToken;
 pub use updates::Updates;
-#[allow(unused_imports)]
-pub(crate) use words::{Rough, verdict};
+pub(crate) use watch::{Deadline, Patience, Pauses};
+pub(crate) use words::{Rough, still_running, unread, verdict};

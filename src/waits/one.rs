@@ -121,7 +121,7 @@ impl Wait {
         let now = handle.client().service_time();
         let late = match seen {
             Some(action) => with_cause(still_running(handle.id(), action, now, reported), trouble),
-            None => unread(handle.id(), trouble),
+            None => unread("the action", trouble).of("wait", handle.id().as_str()),
         };
         match self.cancel {
             Some(comment) => cancelled_late(&handle, comment, late).await,

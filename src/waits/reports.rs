@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::model::MachineAction;
 use crate::odata::Filter;
 use crate::types::{MachineId, Timestamp};
 
@@ -16,12 +15,11 @@ const LISTS: usize = 5;
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// By machine id, as far as it can be read in time.
-pub(super) async fn last_reports(
+pub(crate) async fn last_reports(
     client: &Client,
-    actions: impl Iterator<Item = &MachineAction>,
+    machines: impl Iterator<Item = &MachineId>,
 ) -> HashMap<String, Timestamp> {
-    let mut machines: Vec<&MachineId> =
-        actions.filter_map(|action| action.machine_id.as_ref()).collect();
+    let mut machines: Vec<&MachineId> = machines.collect();
     machines.sort();
     machines.dedup();
     machines.truncate(IDS * LISTS);

@@ -24,17 +24,17 @@ const NOT_YET_FOUND: Duration = Duration::from_secs(30);
 
 /// The pauses of a wait.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     every: Option<Duration>,
     last: Option<Duration>,
 }
 
 impl Pauses {
-    pub(super) fn every(&mut self, pace: Duration) {
+    pub(crate) fn every(&mut self, pace: Duration) {
         self.every = Some(pace.max(SHORTEST_PAUSE));
     }
 
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let grown = |last: Duration| (last * 3 / 2).min(LONGEST_PAUSE);
         let pause = self.every.unwrap_or(self.last.map_or(FIRST_PAUSE, grown));
         self.last = Some(pause);
@@ -44,36 +44,36 @@ impl Pauses {
 
 /// The end of a wait.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Option<Instant>);
+pub(crate) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    pub(super) fn after(clock: &dyn Clock, limit: Duration) -> Self {
+    pub(crate) fn after(clock: &dyn Clock, limit: Duration) -> Self {
         Self(clock.now().checked_add(limit))
     }
 
-    pub(super) fn left(self, clock: &dyn Clock) -> Duration {
+    pub(crate) fn left(self, clock: &dyn Clock) -> Duration {
         self.0.map_or(Duration::MAX, |at| at.saturating_duration_since(clock.now()))
     }
 }
 
 /// Which failed reads a wait gets over.
 #[derive(Clone, Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     began: Instant,
     refused: bool,
 }
 
 impl Patience {
-    pub(super) fn new(began: Instant) -> Self {
+    pub(crate) fn new(began: Instant) -> Self {
         Self { began, refused: false }
     }
 
-    pub(super) fn read(&mut self) {
+    pub(crate) fn read(&mut self) {
         self.refused = false;
     }
 
     /// Whether a later read may get past this.
-    pub(super) fn bears(&mut self, error: &Error, now: Instant) -> bool {
+    pub(crate) fn bears(&mut self, error: &Error, now: Instant) -> bool {
         // The token is fetched anew after a 401, so one of them says nothing yet.
         if error.is_unauthorized() && !self.refused {
             self.refused = true;

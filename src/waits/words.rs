@@ -31,7 +31,7 @@ pub(crate) fn verdict(id: &ActionId, action: MachineAction) -> Result<MachineAct
 
 /// The deadline has come. `reported` is when the device was last heard of; a device that is silent may be off, or behind
 /// something that cuts it off, so neither is said.
-pub(super) fn still_running(
+pub(crate) fn still_running(
     id: &ActionId,
     action: MachineAction,
     now: Timestamp,
@@ -53,11 +53,10 @@ pub(super) fn still_running(
         .about(action)
 }
 
-/// Nothing was read, so nothing is said of the action.
-pub(super) fn unread(id: &ActionId, trouble: Option<Error>) -> Error {
-    let what = "the action could not be read before the deadline, so its state isn't known";
-    let error = Error::new(ErrorKind::Timeout, what).of("wait", id.as_str());
-    with_cause(error, trouble)
+/// Nothing was read, so nothing is said.
+pub(crate) fn unread(what: &str, trouble: Option<Error>) -> Error {
+    let what = format!("{what} could not be read before the deadline, so its state isn't known");
+    with_cause(Error::new(ErrorKind::Timeout, what), trouble)
 }
 
 pub(super) fn with_cause(error: Error, trouble: Option<Error>) -> Error {
