@@ -124,7 +124,7 @@ fn settled(
 /// What ended before the last one was even asked for had no say after it.
 fn ended_before(action: &MachineAction, since: Option<Timestamp>) -> bool {
     action.status.is_terminal()
-        && action.last_update_date_time_utc.zip(since).is_some_and(|(ended, since)| ended < since)
+        && action.last_update_date_time_utc.zip(since).is_some_and(|(ended, since)| ended <= since)
 }
 
 /// Whether an action under way would change what is.
@@ -248,7 +248,7 @@ mod tests {
                 "maybe Unisolate",
             ),
             (
-                &[("Isolate", "Full", "Succeeded", 6, 9), ("Unisolate", "", "TimeOut", 0, 5)],
+                &[("Isolate", "Full", "Succeeded", 5, 9), ("Unisolate", "", "TimeOut", 0, 5)],
                 "isolated Full",
             ),
             (&[ISOLATED, RELEASED, ("Isolate", "Full", "Failed", 13, 14)], "maybe Isolate"),

@@ -7,6 +7,7 @@ mod classifying;
 mod connections;
 mod decoding;
 mod emulated;
+mod ensuring;
 mod errors;
 mod example;
 mod finding;
