@@ -27,6 +27,10 @@ const PAGE: u32 = 10_000;
 /// Ids to a list. A longer query may be refused on its way.
 const IDS: usize = 40;
 
+/// Thousands are listed less often, since a page of them is megabytes.
+const FOR_EACH: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// What a sweep reads beside its pages, at most.
 const LISTS: usize = 10;
 const SINGLES: usize = 10;
@@ -114,7 +118,7 @@ fn key(entries: &[Entry], at: u32) -> &str {
 }
 
 impl WaitAll {
-    /// Sweeps at this pace, in place of every 5 s growing to every 30 s.
+    /// Sweeps at this pace, in place of every 5 s growing to every 30 s; with thousands it is up to a minute.
     pub fn every(mut self, pace: Duration) -> Self {
         self.pauses.every(pace);
         self
@@ -149,7 +153,10 @@ impl WaitAll {
             if left.is_zero() {
                 break;
             }
-            tokio::time::sleep(self.pauses.next().min(left)).await;
+            let open = self.entries.iter().filter(|entry| entry.known.is_open()).count();
+            let open = u32::try_from(open).unwrap_or(u32::MAX);
+            let pause = self.pauses.next().max(FOR_EACH.saturating_mul(open).min(LONGEST));
+            tokio::time::sleep(pause.min(left)).await;
         }
         self.told(trouble.as_ref()).await
     }

@@ -31,5 +31,7 @@ mod switches;
 mod ten_actions;
 mod tokens;
 mod truth;
+mod wait_many;
+mod wait_more;
 mod waiting;
 mod wire;
