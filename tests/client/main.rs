@@ -16,6 +16,7 @@ mod house;
 mod http2;
 mod indicating;
 mod input;
+mod leases;
 mod line;
 mod lists;
 mod many_tenants;
