@@ -20,6 +20,8 @@ mod leases;
 mod line;
 mod lists;
 mod many_tenants;
+mod model;
+mod morning;
 mod proxying;
 mod quotas;
 mod reconciling;
