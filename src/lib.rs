@@ -23,7 +23,10 @@
 //! * [`Client`] is set up for one tenant: a credential, a [`Region`], and nothing else that is required.
 //! * [`MachineHandle`] has the verbs. Each *submits* an action and gives a [`Submitted`], which says how it came
 //!   about and has no accessor that says "done".
-//! * [`ActionHandle`] reads, waits and cancels; its id resumes a wait in another process.
+//! * [`ActionHandle`] reads, waits and cancels; its id resumes a wait in another process. [`Client::wait_all`] waits for
+//!   thousands at a few reads a minute.
+//! * [`MachineHandle::state`] says what state a machine is in by the records, [`MachineHandle::ensure_isolated`] and its kin
+//!   bring it into one, and a [`Lease`] ends one isolation and no other.
 //! * [`Error`] says what happened, to what, and what to do. When the answer to a submission was lost it is
 //!   [`is_outcome_unknown`](Error::is_outcome_unknown), and nothing has been sent twice.
 //! * Every call is an [`Operation`]: [`Client::preview`] shows it, [`Client::send`] sends it raw, and [`catalog`] lists

@@ -107,14 +107,12 @@ impl ActionHandle {
             let action = client.send(&GetMachineAction::new(self.id.clone())).await?;
             Ok(action.status.is_terminal().then_some(action))
         };
-        match settle(&self.client, look).await {
-            Some(action) => self.over(action),
-            None => {
-                let what = "the service took the cancellation, and the action hasn't ended";
-                let error = Error::new(ErrorKind::StillRunning, what).about(answer);
-                Err(self.named(error.advising("it may still be carried out: wait on its id")))
-            }
+        if let Some(action) = settle(&self.client, look).await {
+            return self.over(action);
         }
+        let what = "the service took the cancellation, and the action hasn't ended";
+        let error = Error::new(ErrorKind::StillRunning, what).about(answer);
+        Err(self.named(error.advising("it may still be carried out: wait on its id")))
     }
 
     fn over(&self, action: MachineAction) -> Result<MachineAction> {

@@ -65,10 +65,10 @@ impl Place {
 
 fn cloud(base: &url::Url) -> String {
     let host = base.host_str().unwrap_or_default();
-    let is_commercial = |name: &&str| {
-        host.strip_suffix(*name).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    let is_commercial = |name: &str| {
+        host.strip_suffix(name).is_some_and(|front| front.is_empty() || front.ends_with('.'))
     };
-    if COMMERCIAL.iter().any(|name| is_commercial(&name)) {
+    if COMMERCIAL.iter().any(|name| is_commercial(name)) {
         return "commercial".to_owned();
     }
     match base.port() {

@@ -297,7 +297,7 @@ impl Crew {
                 histories.remove(task.machine.as_str()).unwrap_or_default();
             task.complete(&self.client, &mut actions).await;
             match task.next(&actions, &self.wish, self.client.service_time()) {
-                Next::Over(outcome) => self.settle(at, outcome),
+                Next::Over(outcome) => self.settle(at, *outcome),
                 // What is submitted at the deadline could not be waited for.
                 Next::Act(Act::Submit { .. }) if last => {}
                 Next::Act(act) => {

@@ -60,7 +60,7 @@ pub(super) enum Outcome {
 }
 
 pub(super) enum Next {
-    Over(Result<Ensured>),
+    Over(Box<Result<Ensured>>),
     Act(Act),
     Wait,
 }
@@ -102,18 +102,18 @@ impl Task {
         {
             let error = verdict(&own.id, own.clone()).err();
             self.left = Some(record);
-            return Next::Over(Err(self.told(error.unwrap_or_else(stuck), wish)));
+            return over(Err(self.told(error.unwrap_or_else(stuck), wish)));
         }
         let plan = plan(&record, actions, wish.goal, wish.including_others, now);
         self.left = Some(record);
         self.awaited = None;
         match plan {
-            Plan::Done => Next::Over(Ok(Ensured {
+            Plan::Done => over(Ok(Ensured {
                 state: state_of(&self.machine, actions, now),
                 submitted: self.submitted.clone(),
                 cancelled: std::mem::take(&mut self.cancelled),
             })),
-            Plan::Conflict(error) => Next::Over(Err(self.told(error, wish))),
+            Plan::Conflict(error) => over(Err(self.told(error, wish))),
             Plan::Cancel(action) if !self.uncancellable.contains(&action.id) => {
                 Next::Act(Act::Cancel(action))
             }
@@ -123,11 +123,11 @@ impl Task {
             }
             Plan::Submit { .. } if own.is_some() => {
                 let what = "what was submitted was done, and something else has undone it since";
-                Next::Over(Err(self.told(Error::new(ErrorKind::Conflict, what), wish)))
+                over(Err(self.told(Error::new(ErrorKind::Conflict, what), wish)))
             }
             // It is under way, and can't be read at the moment.
             Plan::Submit { .. } if self.submitted.is_some() => Next::Wait,
-            Plan::Submit { .. } if self.rounds > 3 => Next::Over(Err(self.told(stuck(), wish))),
+            Plan::Submit { .. } if self.rounds > 3 => over(Err(self.told(stuck(), wish))),
             Plan::Submit { regardless } => {
                 self.rounds += 1;
                 Next::Act(Act::Submit { regardless })
@@ -203,6 +203,10 @@ impl Task {
         let cancelled: String = cancelled.collect();
         error.adding(&format!("the machine was left: {}{cancelled}", wish.goal.describe(record)))
     }
+}
+
+fn over(outcome: Result<Ensured>) -> Next {
+    Next::Over(Box::new(outcome))
 }
 
 fn stuck() -> Error {

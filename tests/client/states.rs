@@ -5,7 +5,7 @@ use std::time::Duration;
 use defender_response::emulator::{
     Act, Actor, Emulator, FaultRule, Isolation, PlainFault, StatusFault,
 };
-use defender_response::{IsolationState, IsolationType, MachineId, RestrictionState};
+use defender_response::{Error, IsolationState, IsolationType, MachineId, RestrictionState};
 
 use crate::script::emulated;
 use crate::truth::{is_true, seconds, sent, slow, watch, word, world};
@@ -177,7 +177,7 @@ async fn a_state_that_could_not_be_read_is_an_error_and_no_default() {
     emulator.fault(FaultRule::new("list_machine_actions", StatusFault::new(429)).times(2)).unwrap();
     let impatient = client.queue_within(Duration::from_secs(1));
     let states = impatient.states(&ids).await;
-    assert!(states.iter().all(|state| state.as_ref().is_err_and(|e| e.is_throttled())));
+    assert!(states.iter().all(|state| state.as_ref().is_err_and(Error::is_throttled)));
     seconds(120).await;
     emulator.clear_faults();
     emulator.fault(FaultRule::new("list_machine_actions", PlainFault::Html200).times(9)).unwrap();
