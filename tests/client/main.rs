@@ -14,6 +14,7 @@ mod finding;
 mod golden;
 mod house;
 mod http2;
+mod hundred_thousand;
 mod indicating;
 mod input;
 mod leases;
