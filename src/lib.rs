@@ -23,7 +23,10 @@
 //! * [`Client`] is set up for one tenant: a credential, a [`Region`], and nothing else that is required.
 //! * [`MachineHandle`] has the verbs. Each *submits* an action and gives a [`Submitted`], which says how it came
 //!   about and has no accessor that says "done".
-//! * [`ActionHandle`] reads, waits and cancels; its id resumes a wait in another process.
+//! * [`ActionHandle`] reads, waits and cancels; its id resumes a wait in another process. [`Client::wait_all`] waits for
+//!   thousands at a few reads a minute.
+//! * [`MachineHandle::state`] says what state a machine is in by the records, [`MachineHandle::ensure_isolated`] and its kin
+//!   bring it into one, and a [`Lease`] ends one isolation and no other.
 //! * [`Error`] says what happened, to what, and what to do. When the answer to a submission was lost it is
 //!   [`is_outcome_unknown`](Error::is_outcome_unknown), and nothing has been sent twice.
 //! * Every call is an [`Operation`]: [`Client::preview`] shows it, [`Client::send`] sends it raw, and [`catalog`] lists
@@ -69,6 +72,7 @@ pub mod catalog;
 mod check;
 mod client;
 mod clock;
+mod ensure;
 mod error;
 mod guard;
 mod indicators;
@@ -83,10 +87,11 @@ pub mod stix;
 mod tenants;
 mod transport;
 mod types;
+mod waits;
 
 pub use actions::{
     ActionHandle, Actions, CancelMachineAction, Comment, Disposition, GetMachineAction,
-    ListMachineActions, Submitted, Wait,
+    ListMachineActions, Submitted,
 };
 pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
@@ -103,6 +108,10 @@ pub use auth::{
 pub use check::{Access, Check, Finding, Heading, Principal};
 pub use client::{Client, ClientBuilder};
 pub use clock::{Clock, SystemClock, TestClock};
+pub use ensure::{
+    Containment, Doubt, Ensure, EnsureAll, Ensured, Evidence, Goal, IsolationState, Lease,
+    LeaseEnd, LeaseRelease, MachineState, OnRecord, RestrictionState,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Guard, Limit, Rule};
 pub use indicators::{
@@ -126,6 +135,8 @@ pub use transport::{Transport, TransportError};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+pub use waits::{ResumeToken, Updates, Wait, WaitAll};
 
 pub use types::{ActionId, AlertId, IndicatorId, MachineId, ParseError, Secret, Timestamp};
 #[cfg(feature = "emulator")]

@@ -69,6 +69,23 @@ pub(super) async fn with_own(
     actions
 }
 
+/// What this client submitted to the machine of late and `listed` doesn't show yet, as it now stands.
+pub(crate) async fn own_since(
+    client: &Client,
+    machine: &MachineId,
+    listed: &[MachineAction],
+    tells: impl Fn(&MachineAction) -> bool,
+) -> Vec<MachineAction> {
+    let mut own = Vec::new();
+    for action in client.turns().submitted(machine, client.clock().now()).await {
+        if tells(&action) && listed.iter().all(|other| other.id != action.id) {
+            let read = client.action(action.id.clone()).get().await;
+            own.push(read.unwrap_or(action));
+        }
+    }
+    own
+}
+
 /// What the actions of one machine, of a kind and its opposite, mean for another one of that kind.
 pub(super) fn judge(actions: &[MachineAction], kind: &ActionType, now: Timestamp) -> Finding {
     let unfinished = actions.iter().filter(|action| is_under_way(action, now));

@@ -13,7 +13,7 @@
 //! answers the second with the first one's action, with a refusal, or with a duplicate that stays pending. An action that
 //! isn't found after a lost answer may show up later. And no record shows what happens to a host locally.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::recent::{Finding, is_under_way, judge, recent, with_own};
 use super::settle::settle;
@@ -54,7 +54,12 @@ pub(crate) struct Care {
     pub without_lookup: bool,
     /// The name that the machine has to have.
     pub expected: Option<String>,
+    /// When the caller itself looked, at many machines at once.
+    pub looked: Option<Instant>,
 }
+
+/// For how long a look at many machines stands for one at each.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// Submits an action, unless there is one already.
 pub(crate) async fn submit<O: Submission>(
@@ -62,9 +67,19 @@ pub(crate) async fn submit<O: Submission>(
     care: &Care,
     operation: O,
 ) -> Result<Submitted> {
+    submit_if(client, care, operation, |_| Ok(())).await
+}
+
+/// Submits an action, unless there is one already, or what the look before it shows is refused.
+pub(crate) async fn submit_if<O: Submission>(
+    client: &Client,
+    care: &Care,
+    operation: O,
+    check: impl Fn(&[MachineAction]) -> Result<()> + Send + Sync,
+) -> Result<Submitted> {
     let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
     let pass = client.admit(O::SPEC, &call, care.expected.as_deref()).await?;
-    let outcome = submit_admitted(client, care, operation).await;
+    let outcome = submit_admitted(client, care, operation, check).await;
     settle_pass(pass, &outcome, |submitted| {
         matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted)
     });
@@ -75,6 +90,7 @@ async fn submit_admitted<O: Submission>(
     client: &Client,
     care: &Care,
     mut operation: O,
+    check: impl Fn(&[MachineAction]) -> Result<()> + Send + Sync,
 ) -> Result<Submitted> {
     if client.writes_references() {
         operation.comment_mut().refer();
@@ -90,7 +106,7 @@ async fn submit_admitted<O: Submission>(
     let mut turn = client.turns().of(operation.machine(), client.clock().now()).await;
     if O::OPPOSITE.is_some()
         && !care.without_lookup
-        && let Some(there) = wanted.look_before(&turn, care).await?
+        && let Some(there) = wanted.look_before(&turn, care, &check).await?
     {
         return Ok(there);
     }
@@ -117,9 +133,19 @@ struct Wanted<'a, O> {
 }
 
 impl<O: Submission> Wanted<'_, O> {
-    async fn look_before(&self, turn: &Turn, care: &Care) -> Result<Option<Submitted>> {
+    async fn look_before(
+        &self,
+        turn: &Turn,
+        care: &Care,
+        check: &(impl Fn(&[MachineAction]) -> Result<()> + Send + Sync),
+    ) -> Result<Option<Submitted>> {
         let urgent = O::SPEC.urgent;
         let client = self.client.with_terms(|terms| terms.urgent |= urgent);
+        let now = self.client.clock().now();
+        if care.looked.is_some_and(|at| now.saturating_duration_since(at) < FRESH) {
+            let actions = with_own(&client, turn, Vec::new(), &[Some(O::KIND), O::OPPOSITE]).await;
+            return self.judged(&actions, care);
+        }
         let actions = self.recent(&client, O::OPPOSITE.as_ref()).await.map_err(|cause| {
             let what = "the machine's recent actions could not be read, so nothing was submitted";
             let error = cause.clone().instead(what).advising(if cause.is_permission_denied() {
@@ -130,7 +156,12 @@ impl<O: Submission> Wanted<'_, O> {
             self.named(error.caused_by(cause))
         })?;
         let actions = with_own(&client, turn, actions, &[Some(O::KIND), O::OPPOSITE]).await;
-        match judge(&actions, &O::KIND, self.client.service_time()) {
+        check(&actions).map_err(|error| self.named(error))?;
+        self.judged(&actions, care)
+    }
+
+    fn judged(&self, actions: &[MachineAction], care: &Care) -> Result<Option<Submitted>> {
+        match judge(actions, &O::KIND, self.client.service_time()) {
             Finding::Nothing => Ok(None),
             Finding::Pending(action) => Ok(Some(self.already_pending(action))),
             Finding::Opposed(action) => Err(self.opposed(action)),
@@ -267,7 +298,7 @@ fn carries(action: &MachineAction, reference: &str) -> bool {
 }
 
 /// An action as people are told of it: `Unisolate 5382…, asked for by analyst@corp.example (Portal), is Pending`.
-fn told(action: &MachineAction, now: Timestamp) -> String {
+pub(crate) fn told(action: &MachineAction, now: Timestamp) -> String {
     let by = action.requestor.as_deref().unwrap_or("somebody unnamed");
     let source = action.request_source.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();
     let since = action

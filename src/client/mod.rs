@@ -3,6 +3,7 @@
 mod environment;
 mod guarding;
 mod network;
+mod place;
 mod terms;
 mod turns;
 
@@ -22,6 +23,7 @@ use crate::send::{Budget, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
 pub(crate) use guarding::settle_pass;
+pub(crate) use place::Place;
 pub(crate) use turns::{Turn, Turns};
 
 /// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
@@ -234,6 +236,11 @@ impl Client {
     #[must_use]
     pub fn base_url(&self) -> &Url {
         &self.shared.sender.base
+    }
+
+    /// Whether the other shares everything with this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Whether somebody else holds a clone.

@@ -42,6 +42,20 @@ impl Turns {
     }
 }
 
+impl Turns {
+    /// What this client submitted to a machine of late, newest first, once nobody is about to submit something.
+    pub(crate) async fn submitted(&self, machine: &MachineId, now: Instant) -> Vec<MachineAction> {
+        let memory = {
+            let turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.get(&machine.as_str().to_ascii_lowercase()).map(Arc::clone)
+        };
+        let Some(memory) = memory else { return Vec::new() };
+        let memory = memory.lock().await;
+        let fresh = memory.iter().rev().filter(|(at, _)| is_fresh(*at, now));
+        fresh.map(|(_, action)| action.clone()).collect()
+    }
+}
+
 impl Turn {
     /// What this client submitted of late, newest first.
     pub(crate) fn submitted(&self) -> impl Iterator<Item = &MachineAction> {

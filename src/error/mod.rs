@@ -248,6 +248,14 @@ impl Error {
         })
     }
 
+    /// The same error with something more to say.
+    pub(crate) fn adding(self, more: &str) -> Self {
+        self.with(|e| {
+            let whole = format!("{}; {more}", e.what);
+            e.what = printable(&whole, LONGEST_MESSAGE);
+        })
+    }
+
     pub(crate) fn advising(self, advice: impl Into<Cow<'static, str>>) -> Self {
         self.with(|e| e.advice = Some(advice.into()))
     }

@@ -35,6 +35,13 @@ impl IsolationType {
     }
 }
 
+impl serde::Serialize for IsolationType {
+    /// As the wire has it.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Cuts a machine off the network
 /// ([documentation](https://learn.microsoft.com/defender-endpoint/api/isolate-machine)).
 ///

@@ -63,6 +63,14 @@ impl MachineHandle {
         &self.id
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn expected(&self) -> Option<&str> {
+        self.care.expected.as_deref()
+    }
+
     /// Submits although the machine is in that state already by the service's records, which don't show a local
     /// force-release or a re-image. An action under way still counts.
     ///

@@ -19,6 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &["client"],
     &["odata", "actions"],
     &["machines", "alerts", "indicators"],
+    &["waits"],
     &["ensure", "stix"],
     &["catalog"],
     &["check", "tenants"],
