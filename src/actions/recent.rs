@@ -51,22 +51,22 @@ pub(super) async fn recent(
     Ok(actions)
 }
 
-/// Adds what this client submitted of late and the list doesn't show yet, as it now stands.
+/// Adds what this client submitted of late and the list doesn't show yet, as it now stands. What can't be read is no
+/// evidence.
 pub(super) async fn with_own(
     client: &Client,
     turn: &Turn,
     mut actions: Vec<MachineAction>,
     kinds: &[Option<ActionType>],
-) -> Vec<MachineAction> {
+) -> Result<Vec<MachineAction>> {
     for own in turn.submitted() {
         let other_kind = !kinds.contains(&Some(own.action_type.clone()));
         if other_kind || actions.iter().any(|action| action.id == own.id) {
             continue;
         }
-        let read = client.action(own.id.clone()).get().await;
-        actions.push(read.unwrap_or_else(|_| own.clone()));
+        actions.push(client.action(own.id.clone()).get().await?);
     }
-    actions
+    Ok(actions)
 }
 
 /// What this client submitted to the machine of late and `listed` doesn't show yet, as it now stands.

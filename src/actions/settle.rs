@@ -12,6 +12,9 @@ const LOOKS: [u64; 5] = [0, 2, 5, 15, 30];
 /// What one look may take, and may wait for its slot.
 const ONE_LOOK: Duration = Duration::from_secs(10);
 
+/// What all looks together may take.
+const IN_ALL: Duration = Duration::from_secs(40);
+
 /// Looks until there is something, or until half a minute is over.
 ///
 /// A look that fails counts as one that saw nothing: what isn't seen isn't claimed, either way.
@@ -26,12 +29,15 @@ where
         terms.attempt = ONE_LOOK;
     });
     let began = client.clock().now();
-    for after in LOOKS {
-        let passed = client.clock().now().saturating_duration_since(began);
-        tokio::time::sleep(Duration::from_secs(after).saturating_sub(passed)).await;
-        if let Ok(Some(found)) = look(hurried.clone()).await {
-            return Some(found);
+    let looks = async {
+        for after in LOOKS {
+            let passed = client.clock().now().saturating_duration_since(began);
+            tokio::time::sleep(Duration::from_secs(after).saturating_sub(passed)).await;
+            if let Ok(Some(found)) = look(hurried.clone()).await {
+                return Some(found);
+            }
         }
-    }
-    None
+        None
+    };
+    tokio::time::timeout(IN_ALL, looks).await.ok().flatten()
 }

@@ -4,13 +4,15 @@ mod batch;
 mod operations;
 mod update;
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::actions::{Comment, settle};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::model::Alert;
 use crate::odata::{Filter, List};
 use crate::operation::Operation;
-use crate::send::Witness;
+use crate::send::{Course, Witness};
 use crate::types::AlertId;
 
 pub use batch::BatchUpdateAlerts;
@@ -80,13 +82,10 @@ impl AlertHandle {
         let mut operation = UpdateAlert::new(self.id.clone(), update);
         let call = operation.call();
         let call = call.map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
-        if operation.update.has_condition() {
-            operation.update.check_against(&self.get().await?)?;
-        }
         let reference = refer(&self.client, &mut operation.update);
         let witness = Witness::new(UpdateAlert::SPEC.name, self.id.as_str(), reference.as_deref());
         self.client.admit(UpdateAlert::SPEC, &call, None).await?.give_back();
-        let outcome = self.client.send_watched(&operation, None, &witness).await;
+        let outcome = self.send(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
                 let found = settle(&self.client, |client| commented(client, &self.id, reference));
@@ -96,6 +95,32 @@ impl AlertHandle {
         };
         witness.told();
         Ok(UpdatedAlert::judge(outcome?, &operation.update))
+    }
+
+    /// A condition is looked at once the request may leave, so that what was seen isn't as old as the queue.
+    async fn send(&self, operation: &UpdateAlert, witness: &Witness) -> Result<Alert> {
+        if !operation.update.has_condition() {
+            return self.client.send_watched(operation, witness).await;
+        }
+        let mut course = Course::default();
+        loop {
+            let safety = operation.safety();
+            let slot = self.client.reserve(UpdateAlert::SPEC, safety, &mut course).await?;
+            let alert = self.get().await.map_err(|error| course.broken_off(error))?;
+            if let Err(conflict) = operation.update.check_against(&alert) {
+                // An earlier try of this very call may be what changed it.
+                if course.is_unclear()
+                    && UpdatedAlert::judge(alert.clone(), &operation.update).confirmed()
+                {
+                    return Ok(alert);
+                }
+                return Err(course.broken_off(conflict));
+            }
+            let sent = self.client.send_reserved(operation, (slot, &mut course), witness).await?;
+            if let Some(alert) = sent {
+                return Ok(alert);
+            }
+        }
     }
 
     /// Adds a comment, and changes nothing else: [`UpdateAlert`] with the comment alone.
@@ -143,7 +168,8 @@ impl Alerts {
     /// Updates several alerts at once: [`BatchUpdateAlerts`].
     ///
     /// The service's answer is empty: it doesn't say which alerts were updated. Read those that matter. Where the answer to
-    /// one with a comment was lost, each alert is read, and `Ok` means that all of them show the comment.
+    /// one with a comment was lost, each alert is read, and `Ok` means that all of them show the comment; with very many there
+    /// is no time for that, and the outcome is unknown.
     ///
     /// # Errors
     /// As [`AlertHandle::update`]; a condition ([`AlertUpdate::only_if`]) is refused, since none can be checked for all.
@@ -158,12 +184,11 @@ impl Alerts {
         let witness =
             Witness::new(BatchUpdateAlerts::SPEC.name, call.target(), reference.as_deref());
         self.client.admit(BatchUpdateAlerts::SPEC, &call, None).await?.give_back();
-        let outcome = self.client.send_watched(&operation, None, &witness).await;
+        let outcome = self.client.send_watched(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
-                let found = settle(&self.client, |client| {
-                    all_commented(client, &operation.alerts, reference)
-                });
+                let open = Mutex::new(operation.alerts.clone());
+                let found = settle(&self.client, |client| all_commented(client, &open, reference));
                 found.await.ok_or_else(|| lost.referenced(reference))
             }
             (outcome, _) => outcome,
@@ -187,11 +212,18 @@ async fn commented(client: Client, alert: &AlertId, reference: &str) -> Result<O
     Ok(is_there.then_some(alert))
 }
 
-async fn all_commented(client: Client, alerts: &[AlertId], reference: &str) -> Result<Option<()>> {
-    for alert in alerts {
-        if commented(client.clone(), alert, reference).await?.is_none() {
+/// Whether all alerts show a comment with this reference; those that did once aren't read again.
+async fn all_commented(
+    client: Client,
+    open: &Mutex<Vec<AlertId>>,
+    reference: &str,
+) -> Result<Option<()>> {
+    let last = || open.lock().unwrap_or_else(PoisonError::into_inner).last().cloned();
+    while let Some(alert) = last() {
+        if commented(client.clone(), &alert, reference).await?.is_none() {
             return Ok(None);
         }
+        open.lock().unwrap_or_else(PoisonError::into_inner).pop();
     }
     Ok(Some(()))
 }

@@ -8,6 +8,7 @@ mod terms;
 mod turns;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -19,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::guard::{Guard, Keeper};
 use crate::operation::{Operation, Preview, Safety, Spec};
 use crate::region::{Region, parse_base};
-use crate::send::{Budget, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
+use crate::send::{Budget, Course, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
 pub(crate) use guarding::settle_pass;
@@ -125,7 +126,7 @@ impl Client {
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
         let pass = self.admit(O::SPEC, &call, None).await?;
         let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
-        let outcome = self.send_watched(operation, None, &witness).await;
+        let outcome = self.send_watched(operation, &witness).await;
         witness.told();
         settle_pass(pass, &outcome, |_| true);
         outcome
@@ -135,24 +136,50 @@ impl Client {
         self.sender_for(Safety::Read).send(operation, self.terms).await
     }
 
-    /// The same for a caller who was admitted, goes on where the outcome is unknown, and may have its slot already.
+    /// The same for a caller who was admitted, and goes on where the outcome is unknown.
     pub(crate) async fn send_watched<O: Operation>(
         &self,
         operation: &O,
-        slot: Option<Slot>,
         witness: &Witness,
     ) -> Result<O::Output> {
-        if slot.is_none() {
-            self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
-        }
+        self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
         let sender = self.sender_for(operation.safety());
-        sender.send_watched(operation, self.terms, slot, witness).await
+        sender.send_watched(operation, self.terms, witness).await
+    }
+
+    /// The same for a caller who has reserved its slot and looked around since. `None` is when it has to do so again.
+    pub(crate) async fn send_reserved<O: Operation>(
+        &self,
+        operation: &O,
+        (slot, course): (Slot, &mut Course),
+        witness: &Witness,
+    ) -> Result<Option<O::Output>> {
+        let sender = self.sender_for(operation.safety());
+        sender.send_reserved(operation, self.terms, (Some(slot), course), witness).await
     }
 
     /// A slot for an operation that changes something, ahead of its request.
-    pub(crate) async fn reserve(&self, spec: &'static Spec, safety: Safety) -> Result<Slot> {
+    pub(crate) async fn reserve(
+        &self,
+        spec: &'static Spec,
+        safety: Safety,
+        course: &mut Course,
+    ) -> Result<Slot> {
         self.same_tenant().await.map_err(|e| e.of(spec.name, ""))?;
-        self.sender_for(safety).reserve(spec, safety, self.terms).await
+        self.sender_for(safety).reserve(spec, safety, self.terms, course).await
+    }
+
+    /// Waits for something else than a slot, for no longer than the call may queue.
+    pub(crate) async fn queue_for<F: Future + Send>(
+        &self,
+        course: &mut Course,
+        what: F,
+    ) -> Result<F::Output> {
+        let Some(limit) = course.queue_left(&self.terms) else { return Ok(what.await) };
+        let began = self.clock().now();
+        let came = tokio::time::timeout(limit, what).await;
+        course.has_queued(self.clock().now().saturating_duration_since(began));
+        came.map_err(|_| course.turned_away_by_another_call())
     }
 
     /// Whether writer and reader turn out to be of two tenants, which only their tokens tell for certain.
@@ -258,6 +285,10 @@ impl Client {
         let mut client = self.clone();
         change(&mut client.terms);
         client
+    }
+
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.terms.urgent
     }
 
     /// The time by the service's clock, as far as its answers have shown it.
@@ -392,6 +423,7 @@ impl ClientBuilder {
         let https = [&base, &authority].iter().any(|url| url.scheme() == "https");
         let transport = self.network.transport(self.transport, https, self.terms.attempt)?;
         let other_audience = endpoint.alternative_audience.filter(|_| self.audience.is_none());
+        let ahead = Arc::new(AtomicI64::new(0));
         let sender = |credential| Sender {
             base: base.clone(),
             transport: Arc::clone(&transport),
@@ -405,7 +437,7 @@ impl ClientBuilder {
             clock: Arc::clone(&self.clock),
             quotas: Quotas::new(self.quota_policy, Arc::clone(&self.clock)),
             budget: Budget::new(self.clock.now()),
-            ahead: AtomicI64::new(0),
+            ahead: Arc::clone(&ahead),
             other_audience,
         };
         let (writer, reader) = (sender(self.credential), self.reader.map(sender));

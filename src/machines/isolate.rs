@@ -123,7 +123,7 @@ impl MachineHandle {
     ///
     /// # Errors
     /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
-    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// nothing was submitted: [`is_conflict`](crate::Error::is_conflict), [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn isolate(
         &self,
@@ -202,7 +202,7 @@ impl MachineHandle {
     ///
     /// # Errors
     /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
-    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// nothing was submitted: [`is_conflict`](crate::Error::is_conflict), [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn unisolate(&self, comment: impl Into<Comment>) -> Result<Submitted> {
         self.submit(Unisolate::new(self.id.clone(), comment)).await

@@ -86,7 +86,9 @@ pub(super) enum Decision {
 pub(super) fn decide(case: &Case) -> Decision {
     match case.verdict {
         Verdict::Throttled => Decision::Queue(family_pause(case)),
-        Verdict::TokenRefused if !case.another_token => Decision::AnotherToken,
+        Verdict::TokenRefused if !case.another_token && case.needed <= case.left => {
+            Decision::AnotherToken
+        }
         Verdict::NotThere if case.deletes && case.after_unclear => Decision::Gone,
         Verdict::NotSent => repeat(case),
         Verdict::Unclear if case.safety != Safety::Once => repeat(case),

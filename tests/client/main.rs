@@ -24,6 +24,7 @@ mod many_tenants;
 mod matrix;
 mod model;
 mod morning;
+mod pressure;
 mod proxying;
 mod quirks;
 mod quotas;

@@ -68,6 +68,9 @@ struct Caller {
     once: bool,
     gives_up_after: Option<u64>,
     queue_within: Option<u64>,
+    call_within: u64,
+    /// In milliseconds.
+    attempt_within: u64,
 }
 
 #[derive(Default)]
@@ -131,8 +134,6 @@ fn client(rides: Vec<Ride>) -> (Client, Belfry) {
     let client = Client::builder(Slow)
         .transport(belfry.clone())
         .quota_policy(QuotaPolicy::HeadRoom { percent: 0 })
-        // So that each attempt has its thirty seconds, and none is on its way when they are over.
-        .call_within(HOUR)
         .build()
         .unwrap();
     (client, belfry)
@@ -163,13 +164,19 @@ fn caller() -> impl Strategy<Value = Caller> {
         any::<bool>(),
         prop::option::weighted(0.2, prop_oneof![0..3u64, 0..90u64]),
         prop::option::weighted(0.2, 0..100u64),
+        prop_oneof![Just(60), 1..90u64],
+        prop_oneof![Just(30_000), 100..60_000u64],
     )
-        .prop_map(|(after, urgent, once, gives_up_after, queue_within)| Caller {
-            after,
-            urgent,
-            once,
-            gives_up_after,
-            queue_within,
+        .prop_map(|(after, urgent, once, gives_up_after, queue_within, call, attempt)| {
+            Caller {
+                call_within: call,
+                attempt_within: attempt,
+                after,
+                urgent,
+                once,
+                gives_up_after,
+                queue_within,
+            }
         })
 }
 
@@ -205,6 +212,8 @@ proptest! {
             for caller in callers {
                 sleep(Duration::from_secs(caller.after)).await;
                 let mut client = if caller.urgent { client.urgent() } else { client.clone() };
+                client = client.call_within(Duration::from_secs(caller.call_within));
+                client = client.attempt_within(Duration::from_millis(caller.attempt_within));
                 if let Some(limit) = caller.queue_within {
                     client = client.queue_within(Duration::from_secs(limit));
                 }

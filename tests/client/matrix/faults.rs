@@ -34,6 +34,8 @@ pub fn faults() -> Vec<(&'static str, Fault)> {
             ("401", status(401)),
             ("403", status(403)),
             ("403 with a page", status(403).html()),
+            ("403 with a gateway's JSON", status(403).body(r#"{"blocked":"by policy"}"#)),
+            ("403 with an empty body", status(403).body("")),
             ("404", status(404)),
             ("408", status(408)),
             ("408 after the effect", status(408).after_effect()),
