@@ -1,5 +1,7 @@
 //! Why a text is not a pattern.
 
+use crate::types::printable;
+
 /// A text that is not a pattern.
 ///
 /// The message says where, what stands there, and what was expected.
@@ -17,6 +19,22 @@ pub struct PatternError {
 }
 
 impl PatternError {
+    /// What stands at `position` is named by its first few characters.
+    pub(super) fn at(text: &str, position: usize, expected: &'static str) -> Self {
+        let rest = text.get(position..).unwrap_or_default();
+        let found = if rest.is_empty() {
+            "the end".to_owned()
+        } else {
+            format!("`{}`", printable(rest, 16))
+        };
+        Self { position, expected, found }
+    }
+
+    pub(super) fn too_long(text: &str) -> Self {
+        let position = super::MAX_LENGTH;
+        Self { position, expected: "the end", found: format!("a pattern of {} bytes", text.len()) }
+    }
+
     /// Where reading stopped: the byte, from 0 on, at which what was not expected begins.
     #[must_use]
     pub fn position(&self) -> usize {

@@ -14,8 +14,8 @@ macro_rules! checked {
 
         impl<'a> $name<'a> {
             /// Without a check: the lexer has seen what it is.
-            pub(super) fn parsed(text: &'a str) -> Self {
-                Self(Cow::Borrowed(text))
+            pub(super) fn parsed(text: impl Into<Cow<'a, str>>) -> Self {
+                Self(text.into())
             }
 
             /// As it was written, without quotes and prefix.
@@ -137,13 +137,13 @@ pub(super) fn is_number(text: &str) -> bool {
 }
 
 pub(super) fn is_hex(text: &str) -> bool {
-    text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit())
+    text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 pub(super) fn is_binary(text: &str) -> bool {
     let unpadded = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
     let valid = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    !unpadded.is_empty() && text.len() % 4 == 0 && unpadded.bytes().all(valid)
+    !unpadded.is_empty() && text.len().is_multiple_of(4) && unpadded.bytes().all(valid)
 }
 
 pub(super) fn is_time(text: &str) -> bool {

@@ -22,12 +22,18 @@
 //! [`MAX_LENGTH`] bytes and [`MAX_NESTING`] groups. A tree is therefore never deeper than a few hundred nodes, so that
 //! code that walks it may recurse.
 
+mod chain;
+mod display;
 mod error;
+mod lexer;
 mod literal;
+mod owned;
+mod parser;
 mod tree;
 mod walk;
 mod words;
 
+use std::fmt;
 use std::str::FromStr;
 
 pub use error::PatternError;
@@ -57,7 +63,13 @@ impl<'a> Pattern<'a> {
     /// If it isn't one, with the position and what was expected there; if it is longer than [`MAX_LENGTH`] or
     /// nested deeper than [`MAX_NESTING`].
     pub fn parse(text: &'a str) -> Result<Self, PatternError> {
-        todo!("{text}")
+        parser::parse(text).map(|observation| Self { observation })
+    }
+
+    /// The same pattern, borrowing from nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Pattern<'static> {
+        Pattern { observation: self.observation.into_owned() }
     }
 
     /// The tree.
@@ -82,6 +94,12 @@ impl FromStr for Pattern<'static> {
     type Err = PatternError;
 
     fn from_str(text: &str) -> Result<Self, PatternError> {
-        todo!("{text}")
+        Pattern::parse(text).map(Pattern::into_owned)
+    }
+}
+
+impl fmt::Display for Pattern<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.observation.fmt(f)
     }
 }

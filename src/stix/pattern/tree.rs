@@ -207,8 +207,9 @@ impl<'a> Path<'a> {
         valid.then_some(path)
     }
 
-    pub(super) fn parsed(object: &'a str, steps: SmallVec<[Step<'a>; 2]>) -> Self {
-        Self { object: Cow::Borrowed(object), steps }
+    /// Without a check: the parser has seen what it is.
+    pub(super) fn parsed(object: impl Into<Cow<'a, str>>, steps: SmallVec<[Step<'a>; 2]>) -> Self {
+        Self { object: object.into(), steps }
     }
 
     pub(super) fn into_parts(self) -> (Cow<'a, str>, SmallVec<[Step<'a>; 2]>) {

@@ -27,6 +27,7 @@ impl<'a> Comparison<'a> {
 
 /// The comparisons of an [`Observation`], from left to right.
 #[derive(Clone, Debug)]
+#[must_use = "an iterator does nothing until it is used"]
 pub struct Comparisons<'t, 'a> {
     next: Option<&'t Observation<'a>>,
     rest: Vec<slice::Iter<'t, Observation<'a>>>,
@@ -59,6 +60,7 @@ impl FusedIterator for Comparisons<'_, '_> {}
 
 /// The tests of an [`Observation`] or a [`Comparison`], from left to right.
 #[derive(Clone, Debug)]
+#[must_use = "an iterator does nothing until it is used"]
 pub struct Tests<'t, 'a> {
     current: Option<Branches<'t, 'a>>,
     rest: Comparisons<'t, 'a>,
