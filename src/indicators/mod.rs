@@ -3,7 +3,7 @@
 mod import;
 mod new;
 mod operations;
-mod value;
+pub(crate) mod value;
 
 use crate::client::Client;
 use crate::error::Result;

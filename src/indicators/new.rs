@@ -157,6 +157,11 @@ impl NewIndicator {
         wire_value(&self.indicator_type, &self.value)
     }
 
+    /// Refuses one that can't be sent.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.body().map(drop)
+    }
+
     /// Refuses one that has ended already.
     pub(super) fn check_expiry(&self, now: Timestamp) -> Result<()> {
         match self.expiration_time {
