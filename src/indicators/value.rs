@@ -194,7 +194,8 @@ pub(crate) fn url(value: &str) -> Result<String, String> {
 fn has_no_scheme(value: &str) -> bool {
     let Some(end) = value.find(['/', '?', '#', ':']) else { return false };
     let (host, rest) = value.split_at_checked(end).unwrap_or_default();
-    let port = rest.strip_prefix(':').is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
+    let port =
+        rest.strip_prefix(':').is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
     host.contains('.') && (port || !rest.starts_with(':'))
 }
 

@@ -41,7 +41,9 @@ impl Actions {
                     actions.notes = actions.notes.with(Note::NetworkOnlyBlocked);
                     Ok(IndicatorAction::Block)
                 }
-                Err(_) => Err(format!("{action} isn't an action for {kind}; set one by action_for")),
+                Err(_) => {
+                    Err(format!("{action} isn't an action for {kind}; set one by action_for"))
+                }
             };
             if matches!(row, Ok(IndicatorAction::Audit)) && options.generate_alert != Some(true) {
                 actions.notes = actions.notes.with(Note::AuditAlerts);

@@ -84,7 +84,8 @@ impl Draft {
             let what = if id.is_some() { "its id is no id" } else { "it has no id" };
             return Self::unreadable(index, id, Skip::new(SkipReason::InvalidObject, what));
         };
-        let mut draft = Self::unreadable(index, Some(id.to_owned()), SkipReason::InvalidObject.into());
+        let mut draft =
+            Self::unreadable(index, Some(id.to_owned()), SkipReason::InvalidObject.into());
         if let Some(name) = object.name.text() {
             draft.name = printable(name.trim(), LONGEST_NAME);
         }
@@ -159,7 +160,9 @@ impl Draft {
     fn values(&mut self, object: &Object<'_>, policy: &Policy) -> Result<Vec<Atom>, Skip> {
         let text = match &object.pattern {
             Member::Text(text) => text,
-            Member::Absent => return Err(Skip::new(SkipReason::InvalidObject, "it has no pattern")),
+            Member::Absent => {
+                return Err(Skip::new(SkipReason::InvalidObject, "it has no pattern"));
+            }
             _ => return Err(Skip::new(SkipReason::InvalidObject, "its pattern is no text")),
         };
         let pattern = Pattern::parse(text)

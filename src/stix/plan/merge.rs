@@ -127,11 +127,12 @@ impl Merge<'_> {
             (Some(a), Some(b)) => Some(a.min(b)),
             (one, other) => one.or(other),
         };
-        let expires = stated
-            .unwrap_or_else(|| self.policy.now.plus(self.policy.options.lifetime_of(&kind)));
+        let expires =
+            stated.unwrap_or_else(|| self.policy.now.plus(self.policy.options.lifetime_of(&kind)));
         let new = self.planned.len();
         let planned = &self.planned;
-        let same = |at: usize| is(planned.get(at).map(|p| (&p.indicator_type, &*p.value)), &kind, &value);
+        let same =
+            |at: usize| is(planned.get(at).map(|p| (&p.indicator_type, &*p.value)), &kind, &value);
         let at = self.by_value.place(&(&kind, value.as_str()), new, same);
         if let Some(known) = self.planned.get_mut(at) {
             known.expires = known.expires.max(expires);
@@ -185,7 +186,12 @@ impl Merge<'_> {
                     }
                 } else {
                     let sources = vec![place];
-                    self.withdrawals.push(Withdrawal { indicator_type: kind, value, cause, sources });
+                    self.withdrawals.push(Withdrawal {
+                        indicator_type: kind,
+                        value,
+                        cause,
+                        sources,
+                    });
                 }
                 if !places.contains(&at) {
                     places.push(at);

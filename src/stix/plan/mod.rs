@@ -26,9 +26,7 @@ use crate::types::{Timestamp, printable};
 pub use feed::{FeedError, Trouble};
 pub use note::{Effect, Note, Notes};
 pub use options::PlanOptions;
-pub use outcome::{
-    Binding, Cause, Completeness, Counts, Fate, Planned, Source, Withdrawal,
-};
+pub use outcome::{Binding, Cause, Completeness, Counts, Fate, Planned, Source, Withdrawal};
 pub use planner::{Planner, plan};
 pub use skip::{LeftOut, Skip, SkipReason};
 pub use table::Table;

@@ -328,7 +328,8 @@ impl PlanOptions {
     /// Refuses what can't be followed, before a feed is read.
     pub(super) fn check(&self) -> Result<()> {
         let refuse = |what: &str| Err(Error::invalid_input(what.to_owned()));
-        if self.device_groups.as_ref().is_some_and(|g| g.iter().all(|name| name.trim().is_empty())) {
+        if self.device_groups.as_ref().is_some_and(|g| g.iter().all(|name| name.trim().is_empty()))
+        {
             return refuse("no device group is named; all_devices() is for all devices");
         }
         if self.expand_networks > 16 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::time::SystemTime;
 
+use super::Plan;
 use super::draft::{Draft, Verdict};
 use super::feed::{FeedError, Trouble};
 use super::index::Index;
@@ -13,7 +14,6 @@ use super::outcome::Completeness;
 use super::rules::Policy;
 use super::skip::{Skip, SkipReason};
 use super::tlp::Tlp;
-use super::Plan;
 use crate::error::{Error, Result};
 use crate::stix::reader::{Glimpse, LONGEST_OBJECT, Object, Reader, Sink, Stop};
 

@@ -47,7 +47,11 @@ mod tests {
             ("", None),
         ] {
             let when = when(&Member::Text(text.into())).unwrap();
-            assert_eq!(when.map(|w| (w.at.to_string(), w.supposed)), read.map(|(t, s)| (t.to_owned(), s)), "{text}");
+            assert_eq!(
+                when.map(|w| (w.at.to_string(), w.supposed)),
+                read.map(|(t, s)| (t.to_owned(), s)),
+                "{text}"
+            );
         }
         for text in ["soon", "2022-13-01", "2022-01-01T00:00:00 Mars"] {
             assert!(when(&Member::Text(text.into())).is_err(), "{text}");

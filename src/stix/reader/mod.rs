@@ -168,7 +168,8 @@ impl Reader {
                 State::Tail(scanner) => self.tail(scanner, rest, sink),
                 State::Text { escaped } => self.text(escaped, rest),
                 State::Literal => {
-                    let ends = |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
+                    let ends =
+                        |b: &u8| matches!(b, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
                     let end = rest.iter().position(ends);
                     if end.is_none() {
                         self.state = State::Literal;
@@ -345,12 +346,7 @@ impl Reader {
     }
 
     /// A line that isn't JSON costs itself alone: reading goes on behind its end, wherever the error showed.
-    fn broken_line<'p, S: Sink>(
-        &mut self,
-        piece: &'p [u8],
-        used: usize,
-        sink: &mut S,
-    ) -> &'p [u8] {
+    fn broken_line<'p, S: Sink>(&mut self, piece: &'p [u8], used: usize, sink: &mut S) -> &'p [u8] {
         let mut kept = std::mem::take(&mut self.kept);
         if let Some(end) = memchr::memchr(b'\n', &kept) {
             self.junk(kept.get(..end).unwrap_or_default(), sink);

@@ -170,7 +170,9 @@ impl Scanner {
         }
         let length = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
         let text = rest.get(..length).unwrap_or_default();
-        if self.lines && let Some(line_break) = memchr::memchr(b'\n', text) {
+        if self.lines
+            && let Some(line_break) = memchr::memchr(b'\n', text)
+        {
             return Err(at + line_break);
         }
         self.keep(role, text);

@@ -14,8 +14,8 @@ use crate::stix::plan::skip::{Skip, SkipReason};
 type Read<T> = Result<T, Skip>;
 
 /// A test, by what it is good for.
-struct Fact<'f> {
-    path: &'f Path<'f>,
+struct Fact<'f, 'p> {
+    path: &'f Path<'p>,
     target: Target,
     /// The texts one of which the property has to be; otherwise, why it can't be told.
     asked: Result<Vec<Cow<'f, str>>, SkipReason>,
@@ -56,17 +56,15 @@ fn is_negation(test: &Test<'_>) -> bool {
     test.negated != matches!(test.condition, Condition::NotEqual(_))
 }
 
-impl<'f> Fact<'f> {
-    fn of(test: &'f Test<'_>, policy: &Policy) -> Self {
+impl<'f, 'p> Fact<'f, 'p> {
+    fn of(test: &'f Test<'p>, policy: &Policy) -> Self {
         let mut network = false;
         let asked = match &test.condition {
             Condition::IsSubset(text) => {
                 network = true;
                 Ok(vec![Cow::Borrowed(&**text)])
             }
-            Condition::Like(text) if !text.contains(['%', '_']) => {
-                Ok(vec![Cow::Borrowed(&**text)])
-            }
+            Condition::Like(text) if !text.contains(['%', '_']) => Ok(vec![Cow::Borrowed(&**text)]),
             _ => match test.equals() {
                 Some(literals) => {
                     let texts: Option<Vec<_>> =
@@ -96,8 +94,10 @@ impl<'f> Fact<'f> {
 }
 
 /// The indicators of one property that is one of these texts.
-fn made(fact: &Fact<'_>, texts: &[Cow<'_, str>], policy: &Policy) -> Read<Vec<Read<Value>>> {
-    if fact.network && !matches!(fact.target, Target::Address { .. } | Target::Destination | Target::Origin) {
+fn made(fact: &Fact<'_, '_>, texts: &[Cow<'_, str>], policy: &Policy) -> Read<Vec<Read<Value>>> {
+    if fact.network
+        && !matches!(fact.target, Target::Address { .. } | Target::Destination | Target::Origin)
+    {
         return Err(Skip::new(SkipReason::UnsupportedOperator, fact.path.to_string()));
     }
     let mut made = Vec::with_capacity(texts.len());
@@ -109,7 +109,8 @@ fn made(fact: &Fact<'_>, texts: &[Cow<'_, str>], policy: &Policy) -> Read<Vec<Re
             Target::Destination => push_all(&mut made, by_value(text, policy)),
             Target::Origin => {
                 let values = by_value(text, policy).map(|values| {
-                    let widened = |v: Value| Value { notes: v.notes.with(Note::SourceAddress), ..v };
+                    let widened =
+                        |v: Value| Value { notes: v.notes.with(Note::SourceAddress), ..v };
                     values.into_iter().map(widened).collect()
                 });
                 push_all(&mut made, values);
@@ -158,16 +159,12 @@ fn file_hash(text: &str, of: FileOf, algorithm: Algorithm, policy: &Policy) -> R
 
 fn thumbprint(text: &str) -> Read<Value> {
     let value = hash(text, Algorithm::Sha1.digits())?;
-    Ok(Value {
-        kind: IndicatorType::CertificateThumbprint,
-        value,
-        notes: Note::SignersOnly.into(),
-    })
+    Ok(Value { kind: IndicatorType::CertificateThumbprint, value, notes: Note::SignersOnly.into() })
 }
 
 /// Two tests of one property that no value passes.
-fn contradictions(facts: &[Fact<'_>]) -> Read<()> {
-    let mut seen: HashMap<&Path<'_>, Vec<&Cow<'_, str>>> = HashMap::new();
+fn contradictions<'p>(facts: &[Fact<'_, 'p>]) -> Read<()> {
+    let mut seen: HashMap<&Path<'p>, Vec<&Cow<'_, str>>> = HashMap::new();
     for fact in facts.iter().filter(|fact| fact.is_equality()) {
         // A list may hold both.
         if fact.path.steps().contains(&Step::Any) {
@@ -193,7 +190,7 @@ fn contradictions(facts: &[Fact<'_>]) -> Read<()> {
 
 /// The texts that all equalities with that target leave; `None` if there is no equality with it.
 fn common<'f>(
-    facts: &'f [Fact<'_>],
+    facts: &'f [Fact<'f, '_>],
     target: Target,
     same: impl Fn(&str, &str) -> bool,
 ) -> Option<Vec<&'f Cow<'f, str>>> {
@@ -213,7 +210,7 @@ fn same_hash(a: &str, b: &str) -> bool {
 }
 
 /// A file by its hashes and whatever else it must have: the strongest hash says it all.
-fn file(facts: &[Fact<'_>], of: FileOf, policy: &Policy) -> Read<Vec<Read<Value>>> {
+fn file(facts: &[Fact<'_, '_>], of: FileOf, policy: &Policy) -> Read<Vec<Read<Value>>> {
     let mut notes = Notes::NONE;
     let mut kinds = 0;
     for algorithm in [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5] {
@@ -221,7 +218,7 @@ fn file(facts: &[Fact<'_>], of: FileOf, policy: &Policy) -> Read<Vec<Read<Value>
     }
     let others = facts.iter().any(|f| matches!(f.target, Target::OtherHash(_)));
     notes = notes.with_if(kinds + usize::from(others) > 1, Note::StrongestHash);
-    let inexact = |f: &Fact<'_>| {
+    let inexact = |f: &Fact<'_, '_>| {
         matches!(f.target, Target::FileProperty(_))
             || matches!(f.target, Target::Hash(..)) && !f.is_equality()
     };
@@ -246,7 +243,7 @@ fn file(facts: &[Fact<'_>], of: FileOf, policy: &Policy) -> Read<Vec<Read<Value>
 }
 
 /// A certificate by its thumbprint, whatever else it must have.
-fn certificate(facts: &[Fact<'_>], _: &Policy) -> Read<Vec<Read<Value>>> {
+fn certificate(facts: &[Fact<'_, '_>], _: &Policy) -> Read<Vec<Read<Value>>> {
     let Some(texts) = common(facts, Target::Certificate, same_hash) else {
         return Err(first_reason(facts));
     };
@@ -254,27 +251,31 @@ fn certificate(facts: &[Fact<'_>], _: &Policy) -> Read<Vec<Read<Value>>> {
         return Err(Skip::new(SkipReason::Contradiction, "two thumbprints"));
     }
     let other_hash = facts.iter().any(|f| f.target == Target::CertificateHash);
-    let property = |f: &Fact<'_>| {
-        f.target == Target::CertificateProperty || f.target == Target::Certificate && !f.is_equality()
+    let property = |f: &Fact<'_, '_>| {
+        f.target == Target::CertificateProperty
+            || f.target == Target::Certificate && !f.is_equality()
     };
     let notes = Notes::NONE
         .with_if(other_hash, Note::StrongestHash)
         .with_if(facts.iter().any(property), Note::HashAlone);
-    let value = |text: &&Cow<'_, str>| {
-        thumbprint(text).map(|v| Value { notes: v.notes.and(notes), ..v })
-    };
+    let value =
+        |text: &&Cow<'_, str>| thumbprint(text).map(|v| Value { notes: v.notes.and(notes), ..v });
     Ok(texts.iter().map(value).collect())
 }
 
 /// An address, domain or URL, with what else a connection to it must have.
-fn network(facts: &[Fact<'_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
+fn network(facts: &[Fact<'_, '_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
     let is_main = |target: Target| {
         matches!(
             target,
-            Target::Address { .. } | Target::Domain | Target::Url | Target::Destination | Target::Origin
+            Target::Address { .. }
+                | Target::Domain
+                | Target::Url
+                | Target::Destination
+                | Target::Origin
         )
     };
-    let hash = |f: &Fact<'_>| matches!(f.target, Target::Hash(..) | Target::Certificate);
+    let hash = |f: &Fact<'_, '_>| matches!(f.target, Target::Hash(..) | Target::Certificate);
     let both = |t: Target| facts.iter().any(|f| f.target == t);
     // Where a connection comes from is a detail of where it goes.
     let main = if both(Target::Destination) {
@@ -345,12 +346,12 @@ fn network(facts: &[Fact<'_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
 }
 
 /// Whether a property stands on the same kind of object as what is made of the pattern.
-fn same_object(facts: &[Fact<'_>], main: Target, fact: &Fact<'_>) -> bool {
+fn same_object(facts: &[Fact<'_, '_>], main: Target, fact: &Fact<'_, '_>) -> bool {
     facts.iter().any(|f| f.target == main && f.path.object() == fact.path.object())
 }
 
 /// A test of the type of what a connection goes to, held against the value.
-fn disagrees(fact: &Fact<'_>, value: &Value) -> Option<Skip> {
+fn disagrees(fact: &Fact<'_, '_>, value: &Value) -> Option<Skip> {
     let texts = match fact.texts() {
         Ok(texts) => texts,
         Err(skip) => return Some(skip),
@@ -363,11 +364,14 @@ fn disagrees(fact: &Fact<'_>, value: &Value) -> Option<Skip> {
     };
     let agrees = texts.iter().any(|text| text == kind);
     (!agrees).then(|| {
-        Skip::new(SkipReason::Contradiction, format!("{} isn't {}", value.value, texts.join(" or ")))
+        Skip::new(
+            SkipReason::Contradiction,
+            format!("{} isn't {}", value.value, texts.join(" or ")),
+        )
     })
 }
 
-fn conjunction(facts: &[Fact<'_>]) -> Skip {
+fn conjunction(facts: &[Fact<'_, '_>]) -> Skip {
     let mut paths: Vec<_> = facts.iter().map(|fact| fact.path.to_string()).collect();
     paths.dedup();
     paths.truncate(3);
@@ -375,7 +379,7 @@ fn conjunction(facts: &[Fact<'_>]) -> Skip {
 }
 
 /// Of tests that make nothing, why the first doesn't; a test that could is asked first.
-fn first_reason(facts: &[Fact<'_>]) -> Skip {
+fn first_reason(facts: &[Fact<'_, '_>]) -> Skip {
     let useful = facts.iter().filter(|fact| fact.target.reason().is_none());
     if let Some(skip) = useful.filter_map(|fact| fact.texts().err()).next() {
         return skip;

@@ -45,7 +45,9 @@ pub(super) enum FileOf {
 /// What a property is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    Address { v4: bool },
+    Address {
+        v4: bool,
+    },
     Domain,
     Url,
     Hash(FileOf, Algorithm),
