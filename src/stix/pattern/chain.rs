@@ -85,6 +85,9 @@ impl<T: Join> Chain<T> {
 
     /// The last operand.
     pub(super) fn end(self, operand: T) -> T {
+        if let Self { and: None, or: None, followed_by: None } = self {
+            return operand;
+        }
         let operand = join(self.and, Operator::And, operand);
         let operand = join(self.or, Operator::Or, operand);
         join(self.followed_by, Operator::FollowedBy, operand)

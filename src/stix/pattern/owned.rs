@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::tree::{Comparison, Condition, Literal, Observation, Path, Qualifier, Step, Test};
+use super::tree::{Comparison, Condition, Literal, Observation, Qualifier, Step, Test};
 
 fn all<T, U>(parts: Vec<T>, owned: impl Fn(T) -> U) -> Vec<U> {
     parts.into_iter().map(owned).collect()
@@ -87,14 +87,12 @@ impl Qualifier<'_> {
     }
 }
 
-impl Path<'_> {
-    fn into_owned(self) -> Path<'static> {
-        let (object, steps) = self.into_parts();
-        let steps = steps.into_iter().map(|step| match step {
-            Step::Property(name) => Step::Property(text(name)),
-            Step::Index(index) => Step::Index(index.into_owned()),
-            Step::Any => Step::Any,
-        });
-        Path::parsed(text(object), steps.collect())
+impl Step<'_> {
+    pub(super) fn into_owned(self) -> Step<'static> {
+        match self {
+            Self::Property(name) => Step::Property(text(name)),
+            Self::Index(index) => Step::Index(index.into_owned()),
+            Self::Any => Step::Any,
+        }
     }
 }

@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
 use super::chain::{Chain, Operator};
 use super::error::PatternError;
-use super::lexer::{Lexer, Sign, Word};
-use super::literal::{Number, Time, is_time};
+use super::lexer::{Lexer, Word};
+use super::literal::{Binary, Hex, Number, Time, is_time};
 use super::tree::{Comparison, Condition, Literal, Observation, Path, Qualifier, Step, Test};
-use super::words::{Keyword, is_plain_property};
+use super::words::Keyword;
 use super::{MAX_LENGTH, MAX_NESTING};
 
 type Parsed<T> = Result<T, PatternError>;
@@ -36,7 +34,7 @@ impl<'a> Parser<'a> {
             while self.opens_group()? {
                 around.push(std::mem::take(&mut here));
             }
-            if !self.takes(Sign::OpenBracket) {
+            if !self.takes(Word::OpenBracket) {
                 return Err(self.words.unexpected("`[` or `(`"));
             }
             let mut operand = Observation::Of(self.comparison()?);
@@ -60,7 +58,7 @@ impl<'a> Parser<'a> {
                     return Err(self.words.unexpected(expected));
                 }
             };
-            self.words.advance();
+            self.words.take();
             here.push(operand, operator);
         }
     }
@@ -78,7 +76,7 @@ impl<'a> Parser<'a> {
                 operand = here.end(operand);
                 here = around.pop().unwrap_or_default();
             }
-            if around.is_empty() && self.takes(Sign::CloseBracket) {
+            if around.is_empty() && self.takes(Word::CloseBracket) {
                 return Ok(here.end(operand));
             }
             let operator = match self.words.word() {
@@ -90,22 +88,22 @@ impl<'a> Parser<'a> {
                     return Err(self.words.unexpected(expected));
                 }
             };
-            self.words.advance();
+            self.words.take();
             here.push(operand, operator);
         }
     }
 
     fn opens_group(&mut self) -> Parsed<bool> {
-        if self.nesting == MAX_NESTING && self.sees(Sign::OpenGroup) {
+        if self.nesting == MAX_NESTING && self.words.word() == Word::OpenGroup {
             return Err(self.words.unexpected("no group inside 40 others"));
         }
-        let opens = self.takes(Sign::OpenGroup);
+        let opens = self.takes(Word::OpenGroup);
         self.nesting += usize::from(opens);
         Ok(opens)
     }
 
     fn closes_group(&mut self) -> bool {
-        let closes = self.takes(Sign::CloseGroup);
+        let closes = self.takes(Word::CloseGroup);
         self.nesting -= usize::from(closes);
         closes
     }
@@ -124,17 +122,17 @@ impl<'a> Parser<'a> {
     }
 
     fn qualifier(&mut self) -> Parsed<Option<Qualifier<'a>>> {
-        if self.takes_keyword(Keyword::Within) {
+        if self.takes(Word::Keyword(Keyword::Within)) {
             let seconds = self.amount(true, "a number of seconds")?;
             self.keyword(Keyword::Seconds, "SECONDS")?;
             return Ok(Some(Qualifier::Within(seconds)));
         }
-        if self.takes_keyword(Keyword::Repeats) {
+        if self.takes(Word::Keyword(Keyword::Repeats)) {
             let times = self.amount(false, "a whole number of times")?;
             self.keyword(Keyword::Times, "TIMES")?;
             return Ok(Some(Qualifier::Repeats(times)));
         }
-        if self.takes_keyword(Keyword::Start) {
+        if self.takes(Word::Keyword(Keyword::Start)) {
             let start = self.time()?;
             self.keyword(Keyword::Stop, "STOP")?;
             return Ok(Some(Qualifier::StartStop { start, stop: self.time()? }));
@@ -144,89 +142,83 @@ impl<'a> Parser<'a> {
 
     /// A number that isn't negative.
     fn amount(&mut self, fraction: bool, expected: &'static str) -> Parsed<Number<'a>> {
-        let position = self.words.position();
-        match self.words.advance() {
-            Word::Whole(number) if !number.as_str().starts_with('-') => Ok(number),
-            Word::Fraction(number) if fraction && !number.as_str().starts_with('-') => Ok(number),
-            word => Err(self.words.refused(word, position, expected)),
+        let taken = self.words.take();
+        match taken.word {
+            Word::Whole | Word::Fraction if taken.text.starts_with('-') => {}
+            Word::Whole => return Ok(Number::parsed(taken.text)),
+            Word::Fraction if fraction => return Ok(Number::parsed(taken.text)),
+            _ => {}
         }
+        Err(self.words.refused(taken, expected))
     }
 
     fn time(&mut self) -> Parsed<Time<'a>> {
-        let position = self.words.position();
-        match self.words.advance() {
-            Word::Literal(Literal::Time(time)) => Ok(time),
-            Word::Literal(Literal::Text(text)) if is_time(&text) => Ok(Time::parsed(text)),
-            word => {
-                let expected = "a time such as t'2024-10-21T11:25:48Z'";
-                Err(self.words.refused(word, position, expected))
-            }
+        let taken = self.words.take();
+        match taken.word {
+            Word::Time => Ok(Time::parsed(taken.text)),
+            Word::Plain if is_time(taken.text) => Ok(Time::parsed(taken.text)),
+            _ => Err(self.words.refused(taken, "a time such as t'2024-10-21T11:25:48Z'")),
         }
     }
 
     fn test(&mut self) -> Parsed<Test<'a>> {
-        let negated = self.takes_keyword(Keyword::Not);
-        if self.takes_keyword(Keyword::Exists) {
+        let negated = self.takes(Word::Keyword(Keyword::Not));
+        if self.takes(Word::Keyword(Keyword::Exists)) {
             return Ok(Test { path: self.path()?, negated, condition: Condition::Exists });
         }
         if negated {
             return Err(self.words.unexpected("EXISTS"));
         }
         let path = self.path()?;
-        let negated = self.takes_keyword(Keyword::Not);
+        let negated = self.takes(Word::Keyword(Keyword::Not));
         Ok(Test { path, negated, condition: self.condition()? })
     }
 
     fn path(&mut self) -> Parsed<Path<'a>> {
-        let position = self.words.position();
-        let object = match self.words.advance() {
-            Word::Name(object) => object,
-            word => return Err(self.words.refused(word, position, "an object's type")),
-        };
-        if !self.takes(Sign::Colon) {
+        let object = self.words.take();
+        if !matches!(object.word, Word::Name | Word::HyphenatedName) {
+            return Err(self.words.refused(object, "an object's type"));
+        }
+        if !self.takes(Word::Colon) {
             return Err(self.words.unexpected("`:` and a property"));
         }
-        let mut steps = SmallVec::new();
-        steps.push(self.property()?);
+        let mut path = Path::parsed(object.text, self.property()?);
         loop {
-            if self.takes(Sign::Dot) {
-                steps.push(self.property()?);
-            } else if self.takes(Sign::OpenBracket) {
-                steps.push(self.item()?);
+            if self.takes(Word::Dot) {
+                path.push(self.property()?);
+            } else if self.takes(Word::OpenBracket) {
+                path.push(self.item()?);
             } else {
-                return Ok(Path::parsed(object, steps));
+                return Ok(path);
             }
         }
     }
 
     fn property(&mut self) -> Parsed<Step<'a>> {
-        let position = self.words.position();
-        match self.words.advance() {
-            Word::Name(name) if is_plain_property(name) => Ok(Step::Property(Cow::Borrowed(name))),
-            Word::Literal(Literal::Text(name)) => Ok(Step::Property(name)),
-            word => {
-                let expected = "a property, in quotes if it isn't a plain word";
-                Err(self.words.refused(word, position, expected))
-            }
+        let taken = self.words.take();
+        if taken.word == Word::Name {
+            return Ok(Step::Property(Cow::Borrowed(taken.text)));
         }
+        let expected = "a property, in quotes if it isn't a plain word";
+        taken.decoded().map(Step::Property).ok_or_else(|| self.words.refused(taken, expected))
     }
 
     /// From behind the `[` in a path to behind its `]`.
     fn item(&mut self) -> Parsed<Step<'a>> {
-        let position = self.words.position();
-        let step = match self.words.advance() {
-            Word::Sign(Sign::Star) => Step::Any,
-            Word::Whole(index) => Step::Index(index),
-            word => return Err(self.words.refused(word, position, "a whole number or `*`")),
+        let taken = self.words.take();
+        let step = match taken.word {
+            Word::Star => Step::Any,
+            Word::Whole => Step::Index(Number::parsed(taken.text)),
+            _ => return Err(self.words.refused(taken, "a whole number or `*`")),
         };
-        if self.takes(Sign::CloseBracket) { Ok(step) } else { Err(self.words.unexpected("`]`")) }
+        if self.takes(Word::CloseBracket) { Ok(step) } else { Err(self.words.unexpected("`]`")) }
     }
 
     fn condition(&mut self) -> Parsed<Condition<'a>> {
-        let position = self.words.position();
-        match self.words.advance() {
-            Word::Sign(Sign::Equal) => self.literal().map(Condition::Equal),
-            Word::Sign(Sign::NotEqual) => self.literal().map(Condition::NotEqual),
+        let taken = self.words.take();
+        match taken.word {
+            Word::Equal => self.literal().map(Condition::Equal),
+            Word::NotEqual => self.literal().map(Condition::NotEqual),
             Word::Ordered(order) => {
                 if let Word::Keyword(Keyword::True | Keyword::False) = self.words.word() {
                     return Err(self.words.unexpected("a value that has an order"));
@@ -238,72 +230,62 @@ impl<'a> Parser<'a> {
             Word::Keyword(Keyword::Matches) => self.text().map(Condition::Matches),
             Word::Keyword(Keyword::IsSubset) => self.text().map(Condition::IsSubset),
             Word::Keyword(Keyword::IsSuperset) => self.text().map(Condition::IsSuperset),
-            word => Err(self.words.refused(word, position, "an operator")),
+            _ => Err(self.words.refused(taken, "an operator")),
         }
     }
 
     fn literal(&mut self) -> Parsed<Literal<'a>> {
-        let position = self.words.position();
-        match self.words.advance() {
-            Word::Literal(literal) => Ok(literal),
-            Word::Whole(number) | Word::Fraction(number) => Ok(Literal::Number(number)),
-            Word::Keyword(Keyword::True) => Ok(Literal::Bool(true)),
-            Word::Keyword(Keyword::False) => Ok(Literal::Bool(false)),
-            word => {
+        let taken = self.words.take();
+        Ok(match taken.word {
+            Word::Plain => Literal::Text(Cow::Borrowed(taken.text)),
+            Word::Whole | Word::Fraction => Literal::Number(Number::parsed(taken.text)),
+            Word::Keyword(Keyword::True) => Literal::Bool(true),
+            Word::Keyword(Keyword::False) => Literal::Bool(false),
+            Word::Time => Literal::Time(Time::parsed(taken.text)),
+            Word::Hex => Literal::Hex(Hex::parsed(taken.text)),
+            Word::Binary => Literal::Binary(Binary::parsed(taken.text)),
+            _ => {
                 let expected = "a value: a text in quotes, a number, true, false, a time or bytes";
-                Err(self.words.refused(word, position, expected))
+                let text = taken.decoded().ok_or_else(|| self.words.refused(taken, expected))?;
+                Literal::Text(text)
             }
-        }
+        })
     }
 
     fn text(&mut self) -> Parsed<Cow<'a, str>> {
-        let position = self.words.position();
-        match self.words.advance() {
-            Word::Literal(Literal::Text(text)) => Ok(text),
-            word => Err(self.words.refused(word, position, "a text in quotes")),
-        }
+        let taken = self.words.take();
+        taken.decoded().ok_or_else(|| self.words.refused(taken, "a text in quotes"))
     }
 
     fn set(&mut self) -> Parsed<Vec<Literal<'a>>> {
-        if !self.takes(Sign::OpenGroup) {
+        if !self.takes(Word::OpenGroup) {
             return Err(self.words.unexpected("`(` and values"));
         }
         let mut values = Vec::new();
-        if self.takes(Sign::CloseGroup) {
+        if self.takes(Word::CloseGroup) {
             return Ok(values);
         }
         loop {
             values.push(self.literal()?);
-            if self.takes(Sign::CloseGroup) {
+            if self.takes(Word::CloseGroup) {
                 return Ok(values);
             }
-            if !self.takes(Sign::Comma) {
+            if !self.takes(Word::Comma) {
                 return Err(self.words.unexpected("`,` or `)`"));
             }
         }
     }
 
-    fn sees(&self, sign: Sign) -> bool {
-        matches!(self.words.word(), Word::Sign(next) if *next == sign)
-    }
-
-    fn takes(&mut self, sign: Sign) -> bool {
-        let sees = self.sees(sign);
+    fn takes(&mut self, word: Word) -> bool {
+        let sees = self.words.word() == word;
         if sees {
-            self.words.advance();
-        }
-        sees
-    }
-
-    fn takes_keyword(&mut self, keyword: Keyword) -> bool {
-        let sees = matches!(self.words.word(), Word::Keyword(next) if *next == keyword);
-        if sees {
-            self.words.advance();
+            self.words.take();
         }
         sees
     }
 
     fn keyword(&mut self, keyword: Keyword, expected: &'static str) -> Parsed<()> {
-        if self.takes_keyword(keyword) { Ok(()) } else { Err(self.words.unexpected(expected)) }
+        let takes = self.takes(Word::Keyword(keyword));
+        if takes { Ok(()) } else { Err(self.words.unexpected(expected)) }
     }
 }

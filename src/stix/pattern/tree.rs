@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::slice;
 
-use smallvec::SmallVec;
-
 use super::literal::{Binary, Hex, Number, Time};
 use super::words::is_name;
 
@@ -192,7 +190,7 @@ pub enum Qualifier<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Path<'a> {
     object: Cow<'a, str>,
-    steps: SmallVec<[Step<'a>; 2]>,
+    steps: Steps<'a>,
 }
 
 impl<'a> Path<'a> {
@@ -202,18 +200,37 @@ impl<'a> Path<'a> {
         object: impl Into<Cow<'a, str>>,
         steps: impl IntoIterator<Item = Step<'a>>,
     ) -> Option<Self> {
-        let path = Self { object: object.into(), steps: steps.into_iter().collect() };
-        let valid = is_name(&path.object) && matches!(path.steps.first(), Some(Step::Property(_)));
-        valid.then_some(path)
+        let (object, mut steps) = (object.into(), steps.into_iter());
+        let first = steps.next().filter(|step| step.as_property().is_some())?;
+        let mut path = Self::parsed(object, first);
+        steps.for_each(|step| path.push(step));
+        is_name(&path.object).then_some(path)
     }
 
     /// Without a check: the parser has seen what it is.
-    pub(super) fn parsed(object: impl Into<Cow<'a, str>>, steps: SmallVec<[Step<'a>; 2]>) -> Self {
-        Self { object: object.into(), steps }
+    pub(super) fn parsed(object: impl Into<Cow<'a, str>>, first: Step<'a>) -> Self {
+        Self { object: object.into(), steps: Steps::One([first]) }
     }
 
-    pub(super) fn into_parts(self) -> (Cow<'a, str>, SmallVec<[Step<'a>; 2]>) {
-        (self.object, self.steps)
+    pub(super) fn push(&mut self, step: Step<'a>) {
+        self.steps = match std::mem::replace(&mut self.steps, Steps::Many(Vec::new())) {
+            Steps::One([first]) => Steps::Two([first, step]),
+            Steps::Two([first, second]) => Steps::Many(vec![first, second, step]),
+            Steps::Many(mut steps) => {
+                steps.push(step);
+                Steps::Many(steps)
+            }
+        };
+    }
+
+    pub(super) fn into_owned(self) -> Path<'static> {
+        let object = Cow::Owned(self.object.into_owned());
+        let steps = match self.steps {
+            Steps::One(steps) => Steps::One(steps.map(Step::into_owned)),
+            Steps::Two(steps) => Steps::Two(steps.map(Step::into_owned)),
+            Steps::Many(steps) => Steps::Many(steps.into_iter().map(Step::into_owned).collect()),
+        };
+        Path { object, steps }
     }
 
     /// The type of the object: `file`, `ipv4-addr`.
@@ -225,7 +242,11 @@ impl<'a> Path<'a> {
     /// The steps, of which the first is always a property.
     #[must_use]
     pub fn steps(&self) -> &[Step<'a>] {
-        &self.steps
+        match &self.steps {
+            Steps::One(steps) => steps,
+            Steps::Two(steps) => steps,
+            Steps::Many(steps) => steps,
+        }
     }
 
     /// The steps if there are so many and all of them are properties, to be matched:
@@ -239,6 +260,16 @@ impl<'a> Path<'a> {
         }
         Some(names)
     }
+}
+
+/// Few paths have more than two steps, so those are kept in place; and there is one form for each number of steps, so
+/// that equality can be derived.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Steps<'a> {
+    One([Step<'a>; 1]),
+    Two([Step<'a>; 2]),
+    /// Three at least.
+    Many(Vec<Step<'a>>),
 }
 
 /// One step of a [`Path`].

@@ -52,7 +52,7 @@ impl Keyword {
     }
 }
 
-pub(super) fn begins_name(byte: u8) -> bool {
+fn begins_name(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_'
 }
 
