@@ -3,7 +3,11 @@
 mod example;
 mod grammar;
 mod hostile;
+mod made;
+mod objects;
 mod properties;
+mod protection;
 mod refused;
+mod rules;
 mod suite;
 mod trees;
