@@ -104,6 +104,7 @@ pub use machines::{
 pub use odata::{Filter, List, ListQuery, Literal, Page};
 pub use operation::{Call, Operation, Path, Preview, Quota, Safety, Spec};
 pub use region::{Endpoint, Region, Standing};
+pub use send::{QuotaPolicy, QuotaUse};
 pub use tenants::{
     ClosingPolicy, Connection, ConsentOutcome, ConsentRequest, TenantSettings, Tenants,
     TenantsBuilder,

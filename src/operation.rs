@@ -62,6 +62,8 @@ pub struct Spec {
     pub safety: Safety,
     /// The longest answer that is read, in bytes.
     pub answer_limit: usize,
+    /// Whether it goes before other calls that wait for the same quota.
+    pub urgent: bool,
 }
 
 impl Spec {
@@ -81,6 +83,7 @@ impl Spec {
             quota: Quota::COMMON,
             safety: Safety::Read,
             answer_limit: 1024 * 1024,
+            urgent: false,
         }
     }
 
@@ -95,6 +98,13 @@ impl Spec {
     #[must_use]
     pub const fn answer_limit(mut self, bytes: usize) -> Self {
         self.answer_limit = bytes;
+        self
+    }
+
+    /// Lets it go before other calls that wait for the same quota.
+    #[must_use]
+    pub const fn urgent(mut self) -> Self {
+        self.urgent = true;
         self
     }
 
@@ -136,12 +146,20 @@ pub struct Call {
     query: Vec<(String, String)>,
     raw_query: Option<String>,
     body: Option<Bytes>,
+    reference: Option<String>,
 }
 
 impl Call {
     /// A request about `target`, which is what errors and traces call it.
     pub fn new(target: impl Into<String>, path: Path) -> Self {
-        Self { target: target.into(), path, query: Vec::new(), raw_query: None, body: None }
+        Self {
+            target: target.into(),
+            path,
+            query: Vec::new(),
+            raw_query: None,
+            body: None,
+            reference: None,
+        }
     }
 
     /// Adds a JSON body.
@@ -166,6 +184,16 @@ impl Call {
     pub(crate) fn raw_query(mut self, query: &str) -> Self {
         self.raw_query = Some(query.to_owned());
         self
+    }
+
+    /// Names the reference that its comment begins with.
+    pub(crate) fn referring(mut self, reference: Option<&str>) -> Self {
+        self.reference = reference.map(str::to_owned);
+        self
+    }
+
+    pub(crate) fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
     }
 
     /// What the request is about.

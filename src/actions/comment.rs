@@ -37,6 +37,10 @@ impl Comment {
         self.reference.insert(fresh_reference())
     }
 
+    pub(crate) fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
+    }
+
     pub(crate) fn has_reference(&self) -> bool {
         self.reference.is_some()
     }

@@ -4,7 +4,7 @@ use super::operations::{CancelMachineAction, GetMachineAction};
 use super::{Comment, Wait};
 use crate::client::Client;
 use crate::error::Result;
-use crate::model::MachineAction;
+use crate::model::{ActionStatus, MachineAction};
 use crate::types::ActionId;
 
 impl Client {
@@ -69,7 +69,19 @@ impl ActionHandle {
     /// [`is_invalid_request`](crate::Error::is_invalid_request) when it can no longer be cancelled,
     /// [`is_not_found`](crate::Error::is_not_found), [`is_permission_denied`](crate::Error::is_permission_denied).
     pub async fn cancel(&self, comment: impl Into<Comment>) -> Result<MachineAction> {
-        self.client.send(&CancelMachineAction::new(self.id.clone(), comment)).await
+        let refusal =
+            match self.client.send(&CancelMachineAction::new(self.id.clone(), comment)).await {
+                Err(error) if error.is_invalid_request() && error.is_after_an_unclear_try() => {
+                    error
+                }
+                outcome => return outcome,
+            };
+        // The try that went unanswered may be what cancelled it.
+        match self.client.urgent().send(&GetMachineAction::new(self.id.clone())).await {
+            Ok(action) if action.status == ActionStatus::Cancelled => Ok(action),
+            Ok(action) => Err(refusal.about(action)),
+            Err(_) => Err(refusal),
+        }
     }
 
     /// Waits for the action's end; [`Wait::within`] says for how long.

@@ -84,7 +84,8 @@ impl Operation for CancelMachineAction {
             "Machine.LiveResponse",
         ],
     )
-    .safety(Safety::Idempotent);
+    .safety(Safety::Idempotent)
+    .urgent();
 
     fn call(&self) -> Result<Call> {
         let path = Path::new(["machineactions", self.action.as_str(), "cancel"])?;

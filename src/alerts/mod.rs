@@ -4,7 +4,7 @@ mod batch;
 mod operations;
 mod update;
 
-use crate::actions::Comment;
+use crate::actions::{Comment, settle};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::model::Alert;
@@ -73,8 +73,8 @@ impl AlertHandle {
     ///
     /// # Errors
     /// [`is_conflict`](Error::is_conflict) when [`only_if`](AlertUpdate::only_if) doesn't hold, and nothing was changed then.
-    /// [`is_outcome_unknown`](Error::is_outcome_unknown) when the answer to an update with a comment was lost: a comment can
-    /// be added twice and none removed. [`is_not_found`](Error::is_not_found), [`is_permission_denied`](Error::is_permission_denied).
+    /// [`is_outcome_unknown`](Error::is_outcome_unknown) when the answer to an update with a comment was lost and the alert
+    /// doesn't show the comment within half a minute: a comment can be added twice and none removed. [`is_not_found`](Error::is_not_found), [`is_permission_denied`](Error::is_permission_denied).
     pub async fn update(&self, update: AlertUpdate) -> Result<UpdatedAlert> {
         let mut operation = UpdateAlert::new(self.id.clone(), update);
         operation.call().map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
@@ -85,11 +85,26 @@ impl AlertHandle {
             Some(comment) if self.client.writes_references() => Some(comment.refer().to_owned()),
             _ => None,
         };
-        let alert = self.client.send(&operation).await.map_err(|error| match &reference {
-            Some(reference) if error.is_outcome_unknown() => error.referenced(reference),
-            _ => hint(error),
-        })?;
+        let alert = match (self.client.send(&operation).await, &reference) {
+            (Ok(alert), _) => alert,
+            (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
+                self.commented(reference).await.ok_or_else(|| lost.referenced(reference))?
+            }
+            (Err(error), _) => return Err(hint(error)),
+        };
         Ok(UpdatedAlert::judge(alert, &operation.update))
+    }
+
+    /// The alert, once it shows a comment with this reference: by which a lost answer is settled.
+    async fn commented(&self, reference: &str) -> Option<Alert> {
+        let look = |client: Client| async move {
+            let alert = client.send(&GetAlert::new(self.id.clone())).await?;
+            let shows =
+                |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains(reference));
+            let is_there = alert.comments.iter().any(|comment| shows(&comment.comment));
+            Ok(is_there.then_some(alert))
+        };
+        settle(&self.client, look).await
     }
 
     /// Adds a comment, and changes nothing else: [`UpdateAlert`] with the comment alone.

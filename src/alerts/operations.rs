@@ -75,7 +75,9 @@ impl Operation for UpdateAlert {
 
     fn call(&self) -> Result<Call> {
         let path = Path::new(["alerts", self.alert.as_str()])?;
-        Call::new(self.alert.as_str(), path).json(&self.update.body()?)
+        Ok(Call::new(self.alert.as_str(), path)
+            .json(&self.update.body()?)?
+            .referring(self.update.reference()))
     }
 
     fn safety(&self) -> Safety {

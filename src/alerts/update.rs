@@ -96,6 +96,10 @@ impl AlertUpdate {
         self.comment.as_mut()
     }
 
+    pub(super) fn reference(&self) -> Option<&str> {
+        self.comment.as_ref().and_then(Comment::reference)
+    }
+
     pub(super) fn has_condition(&self) -> bool {
         self.only_if.is_some()
     }

@@ -1,24 +1,25 @@
 //! The client: how it is set up, and the raw call. The response verbs stand in `machines` and `actions`.
 
 mod environment;
+mod network;
+mod terms;
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicI64;
 
 use url::Url;
 
 use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
-use crate::operation::{Operation, Preview, Safety};
+use crate::operation::{Operation, Preview, Safety, Spec};
 use crate::region::{Region, parse_base};
-use crate::send::Sender;
-use crate::transport::{HttpTransport, Transport};
-use crate::types::is_guid;
-
-/// Connecting takes less than an attempt may, so that a slow connect counts as *not sent*.
-const CONNECT: Duration = Duration::from_secs(10);
+use crate::send::{Budget, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
+use crate::transport::{Network, Transport};
+use crate::types::{Timestamp, is_guid};
+pub(crate) use turns::{Turn, Turns};
 
 /// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
 ///
@@ -41,7 +42,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Client(Arc<Shared>);
+pub struct Client {
+    shared: Arc<Shared>,
+    terms: Terms,
+}
 
 struct Shared {
     sender: Sender,
@@ -50,6 +54,7 @@ struct Shared {
     authority: Url,
     audience: String,
     references: bool,
+    turns: Turns,
 }
 
 impl Client {
@@ -63,8 +68,11 @@ impl Client {
             authority: None,
             audience: None,
             transport: None,
+            network: Network::default(),
             clock: Arc::new(SystemClock),
             references: true,
+            quota_policy: QuotaPolicy::default(),
+            terms: Terms::default(),
         }
     }
 
@@ -91,8 +99,8 @@ impl Client {
         environment::builder(&environment::Process)?.build()
     }
 
-    /// Sends one operation as it is, and reads its answer: no look-up before, no reference added to its
-    /// comment, no reconciling after. The verbs of [`MachineHandle`](crate::MachineHandle) are the safe ones.
+    /// Sends one operation as it is, and reads its answer: repeated where that is safe, but no look-up before, no
+    /// reference added to its comment, no reconciling after. The verbs of [`MachineHandle`](crate::MachineHandle) are the safe ones.
     ///
     /// ```no_run
     /// # use defender_response::{Client, GetMachine, MachineId};
@@ -108,13 +116,30 @@ impl Client {
         if safety != Safety::Read {
             self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
         }
-        self.sender_for(safety).send(operation).await
+        self.sender_for(safety).send(operation, self.terms).await
+    }
+
+    /// The same for a verb, which has its slot already and goes on where the outcome is unknown.
+    pub(crate) async fn send_watched<O: Operation>(
+        &self,
+        operation: &O,
+        slot: Slot,
+        witness: &Witness,
+    ) -> Result<O::Output> {
+        let sender = self.sender_for(operation.safety());
+        sender.send_watched(operation, self.terms, Some(slot), witness).await
+    }
+
+    /// A slot for an operation that changes something, ahead of its request.
+    pub(crate) async fn reserve(&self, spec: &'static Spec, safety: Safety) -> Result<Slot> {
+        self.same_tenant().await.map_err(|e| e.of(spec.name, ""))?;
+        self.sender_for(safety).reserve(spec, safety, self.terms).await
     }
 
     /// Whether writer and reader turn out to be of two tenants, which only their tokens tell for certain.
     async fn same_tenant(&self) -> Result<()> {
-        let Some(reader) = &self.0.reader else { return Ok(()) };
-        let tokens = (self.0.sender.tokens.get().await, reader.tokens.get().await);
+        let Some(reader) = &self.shared.reader else { return Ok(()) };
+        let tokens = (self.shared.sender.tokens.get().await, reader.tokens.get().await);
         let (Ok(one), Ok(other)) = tokens else { return Ok(()) };
         match (&one.claims().tenant, &other.claims().tenant) {
             (Some(one), Some(other)) if !one.eq_ignore_ascii_case(other) => {
@@ -136,29 +161,29 @@ impl Client {
     /// # Errors
     /// [`is_sign_in`](Error::is_sign_in), also for a token of another tenant or another API.
     pub async fn sign_in(&self) -> Result<()> {
-        self.0.sender.token(Safety::Once).await?;
-        if let Some(reader) = &self.0.reader {
+        self.shared.sender.token(Safety::Once).await?;
+        if let Some(reader) = &self.shared.reader {
             reader.token(Safety::Once).await?;
         }
         Ok(())
     }
 
     fn sender_for(&self, safety: Safety) -> &Sender {
-        match &self.0.reader {
+        match &self.shared.reader {
             Some(reader) if safety == Safety::Read => reader,
-            _ => &self.0.sender,
+            _ => &self.shared.sender,
         }
     }
 
     /// What writes go by, and what reads go by if that is another application.
     pub(crate) fn senders(&self) -> (&Sender, Option<&Sender>) {
-        (&self.0.sender, self.0.reader.as_ref())
+        (&self.shared.sender, self.shared.reader.as_ref())
     }
 
     /// The audience that tokens are asked for.
     #[must_use]
     pub fn audience(&self) -> &str {
-        &self.0.audience
+        &self.shared.audience
     }
 
     /// What [`send`](Self::send) would put on the wire. Nothing is sent, and no token is needed.
@@ -181,7 +206,7 @@ impl Client {
         Ok(Preview {
             operation: O::SPEC.name,
             method: O::SPEC.method.clone(),
-            url: call.url(&self.0.sender.base)?,
+            url: call.url(&self.shared.sender.base)?,
             body: call.body().map(|body| String::from_utf8_lossy(body).into_owned()),
             roles: O::SPEC.roles,
             safety: operation.safety(),
@@ -191,22 +216,39 @@ impl Client {
     /// The API's base, such as `https://api.securitycenter.microsoft.com/`.
     #[must_use]
     pub fn base_url(&self) -> &Url {
-        &self.0.sender.base
+        &self.shared.sender.base
     }
 
     /// Whether somebody else holds a clone.
     pub(crate) fn is_in_use(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+        Arc::strong_count(&self.shared) > 1
     }
 
     /// The clock the client goes by.
     pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.0.sender.clock
+        &*self.shared.sender.clock
+    }
+
+    /// A clone that calls on other terms.
+    pub(crate) fn with_terms(&self, change: impl FnOnce(&mut Terms)) -> Self {
+        let mut client = self.clone();
+        change(&mut client.terms);
+        client
+    }
+
+    /// The time by the service's clock, as far as its answers have shown it.
+    pub(crate) fn service_time(&self) -> Timestamp {
+        self.shared.sender.service_time()
+    }
+
+    /// Whose turn it is to act on a machine.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.shared.turns
     }
 
     /// Whether submitted comments begin with a reference.
     pub(crate) fn writes_references(&self) -> bool {
-        self.0.references
+        self.shared.references
     }
 }
 
@@ -214,8 +256,8 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("base", &self.base_url().as_str())
-            .field("authority", &self.0.authority.as_str())
-            .field("audience", &self.0.audience)
+            .field("authority", &self.shared.authority.as_str())
+            .field("audience", &self.shared.audience)
             .finish_non_exhaustive()
     }
 }
@@ -230,8 +272,11 @@ pub struct ClientBuilder {
     authority: Option<String>,
     audience: Option<String>,
     transport: Option<Arc<dyn Transport>>,
+    network: Network,
     clock: Arc<dyn Clock>,
     references: bool,
+    quota_policy: QuotaPolicy,
+    terms: Terms,
 }
 
 impl ClientBuilder {
@@ -277,7 +322,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Another way to the network, such as the emulator's in-memory front.
+    /// Another way to the network, such as the emulator's in-memory front. The settings of the crate's own, from
+    /// [`proxy`](Self::proxy) to [`idle_for`](Self::idle_for), are errors beside it.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Arc::new(transport));
         self
@@ -302,7 +348,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`is_configuration`](Error::is_configuration): a base URL or authority that isn't one, an empty audience, a
-    /// credential that can't work, no TLS for https. Nothing is sent yet.
+    /// credential that can't work, no TLS for https, a setting of the network that can't be. Nothing is sent yet.
     pub fn build(self) -> Result<Client> {
         let endpoint = self.region.endpoint();
         let base = self.base_url.as_deref().unwrap_or(endpoint.base);
@@ -314,11 +360,11 @@ impl ClientBuilder {
         if audience.is_empty() {
             return Err(Error::configuration("the audience is empty"));
         }
+        self.quota_policy.check()?;
+        self.terms.check()?;
         check_credentials(&*self.credential, self.reader.as_deref())?;
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => own_transport(&base, &authority)?,
-        };
+        let https = [&base, &authority].iter().any(|url| url.scheme() == "https");
+        let transport = self.network.transport(self.transport, https)?;
         let other_audience = endpoint.alternative_audience.filter(|_| self.audience.is_none());
         let sender = |credential| Sender {
             base: base.clone(),
@@ -331,11 +377,15 @@ impl ClientBuilder {
                 Arc::clone(&self.clock),
             ),
             clock: Arc::clone(&self.clock),
+            quotas: Quotas::new(self.quota_policy, Arc::clone(&self.clock)),
+            budget: Budget::new(self.clock.now()),
+            ahead: AtomicI64::new(0),
             other_audience,
         };
         let (writer, reader) = (sender(self.credential), self.reader.map(sender));
-        let references = self.references;
-        Ok(Client(Arc::new(Shared { sender: writer, reader, authority, audience, references })))
+        let (references, turns) = (self.references, Turns::default());
+        let shared = Shared { sender: writer, reader, authority, audience, references, turns };
+        Ok(Client { shared: Arc::new(shared), terms: self.terms })
     }
 }
 
@@ -370,27 +420,4 @@ fn two_tenants(writer: &str, reader: &str) -> Error {
     Error::configuration(format!(
         "the reader is of the tenant {reader}, and the writer of {writer}: both have to be of one"
     ))
-}
-
-fn own_transport(base: &Url, authority: &Url) -> Result<Arc<dyn Transport>> {
-    if [base, authority].iter().any(|url| url.scheme() == "https") {
-        return tls_transport();
-    }
-    plain_transport()
-}
-
-/// The crate's own transport, for https too.
-pub(crate) fn tls_transport() -> Result<Arc<dyn Transport>> {
-    if !cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")) {
-        return Err(Error::configuration(
-            "https needs one of the features rustls, rustls-no-provider and native-tls",
-        ));
-    }
-    plain_transport()
-}
-
-fn plain_transport() -> Result<Arc<dyn Transport>> {
-    let transport = HttpTransport::new(CONNECT)
-        .map_err(|e| Error::configuration("the HTTP client can't be built").caused_by(e))?;
-    Ok(Arc::new(transport))
 }

@@ -5,6 +5,8 @@ mod new;
 mod operations;
 pub(crate) mod value;
 
+use std::collections::HashSet;
+
 use crate::client::Client;
 use crate::error::Result;
 use crate::model::Indicator;
@@ -117,7 +119,21 @@ impl Indicators {
     /// # Errors
     /// [`is_not_found`](crate::Error::is_not_found) when *any* of them isn't there; list again to see what is left.
     pub async fn batch_delete(&self, ids: impl IntoIterator<Item = IndicatorId>) -> Result<()> {
-        self.client.send(&BatchDeleteIndicators { indicators: ids.into_iter().collect() }).await
+        let operation = BatchDeleteIndicators { indicators: ids.into_iter().collect() };
+        match self.client.send(&operation).await {
+            // The try that went unanswered may be what deleted them.
+            Err(error) if error.is_not_found() && error.is_after_an_unclear_try() => {
+                let deleted: HashSet<_> = operation.indicators.iter().collect();
+                let mut left = self.list(None);
+                while let Some(indicator) = left.next().await {
+                    if deleted.contains(&indicator?.id) {
+                        return Err(error);
+                    }
+                }
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     fn check_expiry<'a>(

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use super::{MachineHandle, submission, submitted};
-use crate::actions::{Comment, Submission, Submitted, submit};
+use crate::actions::{Comment, Submission, Submitted};
 use crate::error::Result;
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Operation, Safety, Spec};
@@ -72,6 +72,7 @@ impl Operation for Isolate {
         submission(
             &self.machine,
             "isolate",
+            &self.comment,
             &json!({ "Comment": self.comment.render()?, "IsolationType": self.isolation_type.as_str() }),
         )
     }
@@ -82,6 +83,17 @@ impl Operation for Isolate {
 }
 
 impl Submission for Isolate {
+    const KIND: ActionType = ActionType::Isolate;
+    const OPPOSITE: Option<ActionType> = Some(ActionType::Unisolate);
+
+    fn machine(&self) -> &MachineId {
+        &self.machine
+    }
+
+    fn scope(&self) -> Option<&'static str> {
+        Some(self.isolation_type.as_str())
+    }
+
     fn comment_mut(&mut self) -> &mut Comment {
         &mut self.comment
     }
@@ -111,7 +123,7 @@ impl MachineHandle {
         isolation_type: IsolationType,
         comment: impl Into<Comment>,
     ) -> Result<Submitted> {
-        submit(&self.client, Isolate::new(self.id.clone(), isolation_type, comment)).await
+        self.submit(Isolate::new(self.id.clone(), isolation_type, comment)).await
     }
 }
 
@@ -140,10 +152,16 @@ impl Operation for Unisolate {
     type Output = MachineAction;
     const SPEC: &'static Spec =
         &Spec::new("unisolate", Method::POST, "/machines/{}/unisolate", &["Machine.Isolate"])
-            .safety(Safety::Once);
+            .safety(Safety::Once)
+            .urgent();
 
     fn call(&self) -> Result<Call> {
-        submission(&self.machine, "unisolate", &json!({ "Comment": self.comment.render()? }))
+        submission(
+            &self.machine,
+            "unisolate",
+            &self.comment,
+            &json!({ "Comment": self.comment.render()? }),
+        )
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {
@@ -152,6 +170,13 @@ impl Operation for Unisolate {
 }
 
 impl Submission for Unisolate {
+    const KIND: ActionType = ActionType::Unisolate;
+    const OPPOSITE: Option<ActionType> = Some(ActionType::Isolate);
+
+    fn machine(&self) -> &MachineId {
+        &self.machine
+    }
+
     fn comment_mut(&mut self) -> &mut Comment {
         &mut self.comment
     }
@@ -173,6 +198,6 @@ impl MachineHandle {
     /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn unisolate(&self, comment: impl Into<Comment>) -> Result<Submitted> {
-        submit(&self.client, Unisolate::new(self.id.clone(), comment)).await
+        self.submit(Unisolate::new(self.id.clone(), comment)).await
     }
 }

@@ -9,7 +9,7 @@ mod scan;
 
 use serde_json::Value;
 
-use crate::actions::decode_action;
+use crate::actions::{Care, Comment, Submission, Submitted, decode_action, submit};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::model::{ActionType, MachineAction};
@@ -26,7 +26,7 @@ impl Client {
     /// A handle on a machine, by its id. Nothing is sent until one of its methods is called.
     #[must_use]
     pub fn machine(&self, id: impl Into<MachineId>) -> MachineHandle {
-        MachineHandle { client: self.clone(), id: id.into() }
+        MachineHandle { client: self.clone(), id: id.into(), care: Care::default() }
     }
 
     /// The tenant's machines.
@@ -52,6 +52,7 @@ impl Client {
 pub struct MachineHandle {
     client: Client,
     id: MachineId,
+    care: Care,
 }
 
 impl MachineHandle {
@@ -59,6 +60,33 @@ impl MachineHandle {
     #[must_use]
     pub fn id(&self) -> &MachineId {
         &self.id
+    }
+
+    /// Submits although the machine is in that state already by the service's records, which don't show a local
+    /// force-release or a re-image. An action under way still counts.
+    ///
+    /// ```no_run
+    /// # async fn f(host: defender_response::MachineHandle) -> defender_response::Result<()> {
+    /// use defender_response::IsolationType;
+    /// let action = host.regardless().isolate(IsolationType::Full, "INC-4711: was released locally").await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn regardless(mut self) -> Self {
+        self.care.regardless = true;
+        self
+    }
+
+    /// Submits without having looked at the machine's recent actions: for an application that may not read them. A
+    /// duplicate isolation may then stay pending and fire after the release.
+    #[must_use]
+    pub fn without_lookup(mut self) -> Self {
+        self.care.without_lookup = true;
+        self
+    }
+
+    async fn submit<O: Submission>(&self, operation: O) -> Result<Submitted> {
+        submit(&self.client, self.care, operation).await
     }
 }
 
@@ -87,7 +115,7 @@ fn submitted(machine: &MachineId, kind: &ActionType, body: &[u8]) -> Result<Mach
 }
 
 /// What the verbs share: `POST /api/machines/{id}/{verb}`.
-fn submission(machine: &MachineId, verb: &str, body: &Value) -> Result<Call> {
+fn submission(machine: &MachineId, verb: &str, comment: &Comment, body: &Value) -> Result<Call> {
     let path = Path::new(["machines", machine.as_str(), verb])?;
-    Call::new(machine.as_str(), path).json(body)
+    Ok(Call::new(machine.as_str(), path).json(body)?.referring(comment.reference()))
 }

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use super::{MachineHandle, submission, submitted};
-use crate::actions::{Comment, Submission, Submitted, submit};
+use crate::actions::{Comment, Submission, Submitted};
 use crate::error::Result;
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Operation, Safety, Spec};
@@ -45,6 +45,7 @@ impl Operation for RestrictCodeExecution {
         submission(
             &self.machine,
             "restrictCodeExecution",
+            &self.comment,
             &json!({ "Comment": self.comment.render()? }),
         )
     }
@@ -55,6 +56,13 @@ impl Operation for RestrictCodeExecution {
 }
 
 impl Submission for RestrictCodeExecution {
+    const KIND: ActionType = ActionType::RestrictCodeExecution;
+    const OPPOSITE: Option<ActionType> = Some(ActionType::UnrestrictCodeExecution);
+
+    fn machine(&self) -> &MachineId {
+        &self.machine
+    }
+
     fn comment_mut(&mut self) -> &mut Comment {
         &mut self.comment
     }
@@ -74,7 +82,7 @@ impl MachineHandle {
     /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn restrict_code_execution(&self, comment: impl Into<Comment>) -> Result<Submitted> {
-        submit(&self.client, RestrictCodeExecution::new(self.id.clone(), comment)).await
+        self.submit(RestrictCodeExecution::new(self.id.clone(), comment)).await
     }
 }
 
@@ -107,12 +115,14 @@ impl Operation for UnrestrictCodeExecution {
         "/machines/{}/unrestrictCodeExecution",
         &["Machine.RestrictExecution"],
     )
-    .safety(Safety::Once);
+    .safety(Safety::Once)
+    .urgent();
 
     fn call(&self) -> Result<Call> {
         submission(
             &self.machine,
             "unrestrictCodeExecution",
+            &self.comment,
             &json!({ "Comment": self.comment.render()? }),
         )
     }
@@ -123,6 +133,13 @@ impl Operation for UnrestrictCodeExecution {
 }
 
 impl Submission for UnrestrictCodeExecution {
+    const KIND: ActionType = ActionType::UnrestrictCodeExecution;
+    const OPPOSITE: Option<ActionType> = Some(ActionType::RestrictCodeExecution);
+
+    fn machine(&self) -> &MachineId {
+        &self.machine
+    }
+
     fn comment_mut(&mut self) -> &mut Comment {
         &mut self.comment
     }
@@ -145,6 +162,6 @@ impl MachineHandle {
         &self,
         comment: impl Into<Comment>,
     ) -> Result<Submitted> {
-        submit(&self.client, UnrestrictCodeExecution::new(self.id.clone(), comment)).await
+        self.submit(UnrestrictCodeExecution::new(self.id.clone(), comment)).await
     }
 }

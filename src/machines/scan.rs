@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use super::{MachineHandle, submission, submitted};
-use crate::actions::{Comment, Submission, Submitted, submit};
+use crate::actions::{Comment, Submission, Submitted};
 use crate::error::Result;
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Operation, Safety, Spec};
@@ -63,6 +63,7 @@ impl Operation for RunAntiVirusScan {
         submission(
             &self.machine,
             "runAntiVirusScan",
+            &self.comment,
             &json!({ "Comment": self.comment.render()?, "ScanType": self.scan_type.as_str() }),
         )
     }
@@ -73,6 +74,16 @@ impl Operation for RunAntiVirusScan {
 }
 
 impl Submission for RunAntiVirusScan {
+    const KIND: ActionType = ActionType::RunAntiVirusScan;
+
+    fn machine(&self) -> &MachineId {
+        &self.machine
+    }
+
+    fn scope(&self) -> Option<&'static str> {
+        Some(self.scan_type.as_str())
+    }
+
     fn comment_mut(&mut self) -> &mut Comment {
         &mut self.comment
     }
@@ -99,6 +110,6 @@ impl MachineHandle {
         scan_type: ScanType,
         comment: impl Into<Comment>,
     ) -> Result<Submitted> {
-        submit(&self.client, RunAntiVirusScan::new(self.id.clone(), scan_type, comment)).await
+        self.submit(RunAntiVirusScan::new(self.id.clone(), scan_type, comment)).await
     }
 }

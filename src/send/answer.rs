@@ -101,11 +101,12 @@ fn from_elsewhere(
         error = error
             .advising("a proxy or gateway answered: check the base URL and what stands between");
     }
-    // A gateway that blocks an answer looks like one that blocks a request.
-    if kind == ErrorKind::Intermediary && number != 407 {
-        return Failure::unclear(error);
+    match kind {
+        ErrorKind::Intermediary if status.is_success() => Failure::unclear(error),
+        // A gateway that blocks an answer looks like one that blocks a request.
+        ErrorKind::Intermediary if number != 407 => Failure::blocked(error),
+        _ => judged(status, error),
     }
-    judged(status, error)
 }
 
 /// Whether an error of this status can come after the request took effect.
@@ -162,6 +163,11 @@ fn claims_asked_for(headers: &HeaderMap) -> Option<String> {
         let text = String::from_utf8(decoded.ok()?).ok()?;
         serde_json::from_str::<serde::de::IgnoredAny>(&text).ok().map(|_| text)
     })
+}
+
+/// The time by the clock of whoever answered.
+pub(super) fn date(response: &Response<Bytes>) -> Option<Timestamp> {
+    Timestamp::from_http_date(response.headers().get(header::DATE)?.to_str().ok()?)
 }
 
 /// `Retry-After`: seconds, or a date.

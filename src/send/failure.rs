@@ -1,9 +1,10 @@
-//! What went wrong with an attempt, and whether it may have taken effect all the same.
+//! What went wrong with an attempt, how far it came, and how the caller is told.
 
 use std::time::Duration;
 
 use url::Url;
 
+use super::decision::Verdict;
 use crate::auth::TokenError;
 use crate::error::{Error, ErrorKind};
 use crate::operation::Safety;
@@ -13,29 +14,34 @@ use crate::transport::TransportError;
 #[derive(Debug)]
 pub(super) struct Failure {
     error: Error,
-    effect: Effect,
+    verdict: Verdict,
     /// The claims that a 401 asks for with `insufficient_claims`, as JSON text.
     pub(super) claims: Option<String>,
-}
-
-/// What the attempt did at the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effect {
-    /// Nothing: it wasn't sent, or the service refused it.
-    None,
-    /// It may have taken effect.
-    Unknown,
 }
 
 impl Failure {
     /// The service, or something before it, said no.
     pub(super) fn refused(error: Error) -> Self {
-        Self { error, effect: Effect::None, claims: None }
+        let verdict = match error.kind() {
+            ErrorKind::Throttled => Verdict::Throttled,
+            ErrorKind::Unauthorized => Verdict::TokenRefused,
+            ErrorKind::PermissionDenied if !error.missing_roles().is_empty() => {
+                Verdict::TokenRefused
+            }
+            ErrorKind::NotFound => Verdict::NotThere,
+            _ => Verdict::Refused,
+        };
+        Self { error, verdict, claims: None }
     }
 
-    /// There is an answer that doesn't tell what happened.
+    /// There is no answer, or one that doesn't tell what happened.
     pub(super) fn unclear(error: Error) -> Self {
-        Self { error, effect: Effect::Unknown, claims: None }
+        Self { error, verdict: Verdict::Unclear, claims: None }
+    }
+
+    /// Something in between answered. It will again, and what the request did isn't known.
+    pub(super) fn blocked(error: Error) -> Self {
+        Self { error, verdict: Verdict::Blocked, claims: None }
     }
 
     /// There is no whole answer.
@@ -43,8 +49,9 @@ impl Failure {
         let host = base.host_str().unwrap_or_default();
         if cause.is_not_sent() {
             let error = Error::new(ErrorKind::Connect, format!("{host} could not be reached"))
-                .advising("check the region, name resolution, and what stands between");
-            return Self::refused(error.caused_by(cause));
+                .advising("check the region, name resolution, and what stands between")
+                .caused_by(cause);
+            return Self { error, verdict: Verdict::NotSent, claims: None };
         }
         let error = Error::new(ErrorKind::Service, format!("{host} gave no whole answer"));
         Self::unclear(error.caused_by(cause))
@@ -52,7 +59,7 @@ impl Failure {
 
     /// No answer came in time.
     pub(super) fn timed_out(limit: Duration) -> Self {
-        let what = format!("no answer came within {} s", limit.as_secs());
+        let what = format!("no answer came within {:.0} s", limit.as_secs_f64());
         Self::unclear(Error::new(ErrorKind::Timeout, what))
     }
 
@@ -65,21 +72,25 @@ impl Failure {
         &self.error
     }
 
-    /// Whether the token was refused, and another may be taken.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Whether the token was refused as a whole, and not one role of it missed.
     pub(super) fn is_unauthorized(&self) -> bool {
         self.error.is_unauthorized()
     }
 
-    /// Whether the token lacks a role that may have been granted since.
-    pub(super) fn is_missing_a_role(&self) -> bool {
-        self.error.is_permission_denied() && !self.error.missing_roles().is_empty()
-    }
-
-    /// The error as the caller may act on it: where a call must not be repeated, an unclear answer is an
-    /// unknown outcome and nothing else.
-    pub(super) fn told(self, safety: Safety) -> Error {
-        match (self.effect, safety) {
-            (Effect::Unknown, Safety::Once) => Error::outcome_unknown(self.error),
+    /// The error as the caller may act on it. Where a call must not be repeated, an unclear answer is an unknown
+    /// outcome and nothing else; where it was repeated, an earlier try may be the one that took effect.
+    pub(super) fn told(self, safety: Safety, earlier: Option<Error>) -> Error {
+        let may_have_taken_effect = self.verdict.may_have_taken_effect();
+        match (safety, earlier) {
+            (Safety::Once, _) if may_have_taken_effect => Error::outcome_unknown(self.error),
+            (Safety::Idempotent, Some(earlier)) => match self.verdict {
+                Verdict::NotSent | Verdict::Throttled => earlier,
+                _ => self.error.after_an_unclear_try(),
+            },
             _ => self.error,
         }
     }
@@ -97,14 +108,22 @@ mod tests {
             (Safety::Once, ErrorKind::OutcomeUnknown),
         ] {
             let failure = Failure::timed_out(Duration::from_secs(30));
-            assert_eq!(failure.told(safety).kind(), kind, "{safety:?}");
+            assert_eq!(failure.told(safety, None).kind(), kind, "{safety:?}");
         }
     }
 
     #[test]
     fn a_request_that_was_not_sent_is_never_an_unknown_outcome() {
         let base = Url::parse("https://api.securitycenter.microsoft.com").unwrap();
-        let failure = Failure::transport(&base, TransportError::not_sent("no route"));
-        assert_eq!(failure.told(Safety::Once).kind(), ErrorKind::Connect);
+        let failure = || Failure::transport(&base, TransportError::not_sent("no route"));
+        assert_eq!(failure().told(Safety::Once, None).kind(), ErrorKind::Connect);
+
+        let earlier = || Some(Error::new(ErrorKind::Timeout, "no answer came"));
+        assert_eq!(
+            failure().told(Safety::Idempotent, earlier()).kind(),
+            ErrorKind::Timeout,
+            "the first try may have arrived, so nobody can say that none did"
+        );
+        assert_eq!(failure().told(Safety::Read, earlier()).kind(), ErrorKind::Connect);
     }
 }

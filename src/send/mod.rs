@@ -1,14 +1,27 @@
-//! The one way a call leaves the crate: token, request, answer, verdict. Every operation takes it.
+//! The one way a call leaves the crate: token, slot, request, answer, verdict, and again where that is safe.
+//! Every operation takes it.
+//!
+//! | | certainly not sent, or 429 | sent and unanswered, 5xx, 2xx that can't be read |
+//! |---|---|---|
+//! | [`Read`](Safety::Read), [`Idempotent`](Safety::Idempotent) | repeated | repeated |
+//! | [`Once`](Safety::Once) | repeated | an unknown outcome, which the verbs then try to settle |
 
 mod answer;
+mod budget;
+mod course;
+mod decision;
 mod envelope;
 mod failure;
+mod quota;
+mod terms;
+mod witness;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Request, header};
 use tracing::debug;
 use url::Url;
 
@@ -17,10 +30,15 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Call, Operation, Safety, Spec};
 use crate::transport::Transport;
+use crate::types::Timestamp;
+pub(crate) use budget::Budget;
+use course::{Course, give_back};
+use decision::Decision;
 use failure::Failure;
-
-/// How long one attempt may take, connecting included.
-const ATTEMPT: Duration = Duration::from_secs(30);
+pub use quota::{QuotaPolicy, QuotaUse};
+pub(crate) use quota::{Quotas, Slot};
+pub(crate) use terms::Terms;
+pub(crate) use witness::Witness;
 
 /// What sending needs; one for a client and its clones, and one more for a reader of its own.
 pub(crate) struct Sender {
@@ -28,29 +46,188 @@ pub(crate) struct Sender {
     pub transport: Arc<dyn Transport>,
     pub tokens: TokenCache,
     pub clock: Arc<dyn Clock>,
+    pub quotas: Quotas,
+    pub budget: Budget,
+    /// How far the service's clock is ahead of ours, in milliseconds, by the last answer's `Date`.
+    pub ahead: AtomicI64,
     /// Another audience that public clients use for this cloud, named where the usual one isn't known.
     pub other_audience: Option<&'static str>,
 }
 
-/// A successful answer, and the token it was had with.
-struct Answered {
-    status: StatusCode,
-    body: Bytes,
-    bearer: Bearer,
+/// One call, and on what terms it is made.
+struct Ask<'a> {
+    spec: &'static Spec,
+    safety: Safety,
+    call: &'a Call,
+    terms: Terms,
+    witness: &'a Witness,
 }
+
+/// Reads the body of a success.
+type Read<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<()> + Send);
 
 impl Sender {
     /// Sends a typed operation and reads its answer.
-    pub(crate) async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
+    pub(crate) async fn send<O: Operation>(
+        &self,
+        operation: &O,
+        terms: Terms,
+    ) -> Result<O::Output> {
+        let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+        let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
+        let outcome = self.send_watched(operation, terms, None, &witness).await;
+        witness.told();
+        outcome
+    }
+
+    /// The same for a caller who has its slot already, and goes on where the outcome is unknown.
+    pub(crate) async fn send_watched<O: Operation>(
+        &self,
+        operation: &O,
+        terms: Terms,
+        slot: Option<Slot>,
+        witness: &Witness,
+    ) -> Result<O::Output> {
         let (spec, safety) = (O::SPEC, operation.safety());
         let call = operation.call().map_err(|e| e.of(spec.name, ""))?;
-        let answered = self.exchange(spec, safety, &call).await?;
-        operation.decode(&answered.body).map_err(|error| {
-            let error = error
-                .answered(Some(answered.status.as_u16()), None, None)
-                .scrubbed(|text| answered.bearer.scrub(text));
-            Failure::unclear(error).told(safety).of(spec.name, call.target())
-        })
+        let named = |error: Error| error.of(spec.name, call.target());
+        let ask = Ask { spec, safety, call: &call, terms, witness };
+        let mut output = None;
+        let mut read = |body: &[u8]| {
+            output = Some(operation.decode(body)?);
+            Ok(())
+        };
+        self.exchange(&ask, slot, &mut read).await.map_err(named)?;
+        output.ok_or_else(|| named(Error::unusable_answer("there is no answer to read")))
+    }
+
+    /// A slot ahead of its request, for a caller who looks around first.
+    pub(crate) async fn reserve(
+        &self,
+        spec: &'static Spec,
+        safety: Safety,
+        terms: Terms,
+    ) -> Result<Slot> {
+        self.token(safety).await.map_err(|e| e.of(spec.name, ""))?;
+        let ticket = self.quotas.ticket(spec, terms.urgent || spec.urgent);
+        let slot = ticket.slot(terms.queue).await;
+        slot.map_err(|full| Course::default().turned_away(full).of(spec.name, ""))
+    }
+
+    /// The loop. What follows on a failure is [`decision::decide`]'s to say; here it is done.
+    async fn exchange(
+        &self,
+        ask: &Ask<'_>,
+        mut reserved: Option<Slot>,
+        read: Read<'_>,
+    ) -> Result<()> {
+        let mut course = Course::default();
+        let mut bearer = self.token(ask.safety).await?;
+        let ticket = match &reserved {
+            Some(slot) => slot.ticket(),
+            None => self.quotas.ticket(ask.spec, ask.terms.urgent || ask.spec.urgent),
+        };
+        loop {
+            let queueing = self.clock.now();
+            let mut slot = match reserved.take().filter(Slot::is_good) {
+                Some(slot) => slot,
+                None => match ticket.slot(course.queue_left(&ask.terms)).await {
+                    Ok(slot) => slot,
+                    Err(full) => return Err(course.turned_away(full)),
+                },
+            };
+            let began = self.clock.now();
+            course.has_queued(began.saturating_duration_since(queueing));
+
+            // It may have come to its end in the queue.
+            if !course.another_token {
+                bearer = match self.token(ask.safety).await {
+                    Ok(bearer) => bearer,
+                    Err(error) => return Err(course.broken_off(error)),
+                };
+            }
+            let limit = course.limit(&ask.terms);
+            let mut failure = match self.attempt(ask, &bearer, &mut slot, limit, read).await {
+                Ok(()) => {
+                    slot.answered();
+                    self.budget.earn();
+                    return Ok(());
+                }
+                Err(failure) => failure,
+            };
+
+            let now = self.clock.now();
+            let took = now.saturating_duration_since(began);
+            let kind = (ask.spec, ask.safety, &ask.terms);
+            let decision = course.decide(&failure, took, kind, self.budget.covers(now));
+            give_back(slot, &failure, decision);
+            match decision {
+                Decision::GiveUp => return Err(course.told(failure, ask.safety)),
+                Decision::Gone => return read(b""),
+                Decision::Queue(_) => {}
+                Decision::Repeat(pause) => {
+                    self.budget.spend();
+                    tokio::time::sleep(pause).await;
+                }
+                Decision::AnotherToken => {
+                    match self.other_token(&bearer, &failure).await {
+                        Ok(Some(other)) => bearer = admitted(other, ask.safety)?,
+                        Ok(None) => return Err(course.told(failure, ask.safety)),
+                        Err(error) => {
+                            failure = failure.because(error);
+                            return Err(course.told(failure, ask.safety));
+                        }
+                    }
+                    course.another_token = true;
+                }
+            }
+        }
+    }
+
+    /// One request and its answer.
+    async fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        bearer: &Bearer,
+        slot: &mut Slot,
+        limit: Duration,
+        read: Read<'_>,
+    ) -> Result<(), Failure> {
+        let Ask { spec, call, .. } = *ask;
+        let request = self.request(spec, call, bearer).map_err(Failure::refused)?;
+        let started = self.clock.now();
+        slot.leaves(limit);
+        if ask.safety == Safety::Once {
+            ask.witness.leaves();
+        }
+        let sending = self.transport.send(request, spec.answer_limit);
+        let outcome = match tokio::time::timeout(limit, sending).await {
+            Ok(Ok(response)) => {
+                let date = answer::date(&response);
+                let outcome = answer::read(response, bearer, &*self.clock);
+                outcome.and_then(|(status, body)| {
+                    self.set_clock(date);
+                    read(&body).map_err(|error| {
+                        let error = error.answered(Some(status.as_u16()), None, None);
+                        Failure::unclear(error.scrubbed(|text| bearer.scrub(text)))
+                    })
+                })
+            }
+            Ok(Err(error)) => Err(Failure::transport(&self.base, error)),
+            Err(_) => Err(Failure::timed_out(limit)),
+        };
+        let took = self.clock.now().saturating_duration_since(started);
+        match &outcome {
+            Ok(()) => debug!(operation = spec.name, target = call.target(), ?took, "answered"),
+            Err(failure) => {
+                let error = failure.error();
+                debug!(operation = spec.name, target = call.target(), ?took, %error, "failed");
+            }
+        }
+        if !matches!(&outcome, Err(failure) if failure.verdict().may_have_taken_effect()) {
+            ask.witness.told();
+        }
+        outcome
     }
 
     /// A usable token, held against what was asked for: a call that changes something isn't made with
@@ -58,25 +235,6 @@ impl Sender {
     pub(crate) async fn token(&self, safety: Safety) -> Result<Bearer> {
         let bearer = self.tokens.get().await.map_err(|e| self.no_token(e))?;
         admitted(bearer, safety)
-    }
-
-    /// One attempt, and a second if the service refused the token and there is another.
-    async fn exchange(&self, spec: &Spec, safety: Safety, call: &Call) -> Result<Answered> {
-        let named = |error: Error| error.of(spec.name, call.target());
-        let bearer = self.token(safety).await.map_err(named)?;
-        let failure = match self.attempt(spec, call, &bearer).await {
-            Ok(answered) => return Ok(answered),
-            Err(failure) => failure,
-        };
-        let outcome = match self.other_token(&bearer, &failure).await {
-            Ok(Some(other)) => {
-                let other = admitted(other, safety).map_err(named)?;
-                self.attempt(spec, call, &other).await
-            }
-            Ok(None) => Err(failure),
-            Err(error) => Err(failure.because(error)),
-        };
-        outcome.map_err(|failure| named(failure.told(safety)))
     }
 
     /// Another token, where that may help: after a 401, and after a 403 if a role was granted since.
@@ -88,38 +246,7 @@ impl Sender {
         if failure.is_unauthorized() {
             return self.tokens.renewed(refused, failure.claims.clone()).await;
         }
-        if failure.is_missing_a_role() {
-            return Ok(self.tokens.with_other_roles(refused).await);
-        }
-        Ok(None)
-    }
-
-    async fn attempt(
-        &self,
-        spec: &Spec,
-        call: &Call,
-        bearer: &Bearer,
-    ) -> Result<Answered, Failure> {
-        let request = self.request(spec, call, bearer).map_err(Failure::refused)?;
-        let started = self.clock.now();
-        let sending = self.transport.send(request, spec.answer_limit);
-        let outcome = match tokio::time::timeout(ATTEMPT, sending).await {
-            Ok(Ok(response)) => answer::read(response, bearer, &*self.clock),
-            Ok(Err(error)) => Err(Failure::transport(&self.base, error)),
-            Err(_) => Err(Failure::timed_out(ATTEMPT)),
-        };
-        let took = self.clock.now().saturating_duration_since(started);
-        match outcome {
-            Ok((status, body)) => {
-                debug!(operation = spec.name, target = call.target(), ?took, "answered");
-                Ok(Answered { status, body, bearer: bearer.clone() })
-            }
-            Err(failure) => {
-                let error = failure.error();
-                debug!(operation = spec.name, target = call.target(), ?took, %error, "failed");
-                Err(failure)
-            }
-        }
+        Ok(self.tokens.with_other_roles(refused).await)
     }
 
     fn request(&self, spec: &Spec, call: &Call, bearer: &Bearer) -> Result<Request<Bytes>> {
@@ -135,6 +262,24 @@ impl Sender {
         request
             .body(call.body().cloned().unwrap_or_default())
             .map_err(|e| Error::invalid_input("the request can't be built").caused_by(e))
+    }
+
+    /// The time by the service's clock, as far as its answers have shown it.
+    pub(crate) fn service_time(&self) -> Timestamp {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        let ours = self.clock.wall();
+        if ahead < 0 { ours.minus(by) } else { ours.plus(by) }
+    }
+
+    fn set_clock(&self, date: Option<Timestamp>) {
+        let Some(theirs) = date else { return };
+        let ours = self.clock.wall();
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let ahead = millis(theirs.since(ours)) - millis(ours.since(theirs));
+        // The header has whole seconds, so that much says nothing.
+        let ahead = if ahead.unsigned_abs() <= 1500 { 0 } else { ahead };
+        self.ahead.store(ahead, Ordering::Relaxed);
     }
 
     fn no_token(&self, error: TokenError) -> Error {

@@ -4,6 +4,7 @@
 
 mod connection;
 mod consent;
+mod network;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::auth::TokenSource;
-use crate::client::{Client, ClientBuilder, tls_transport};
+use crate::client::{Client, ClientBuilder};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::transport::Transport;
+use crate::transport::{Network, Transport};
 
 pub use connection::Connection;
 pub use consent::{ConsentOutcome, ConsentRequest};
@@ -76,6 +77,7 @@ impl Tenants {
             credential: Box::new(move |tenant| Box::new(credential(tenant))),
             defaults: TenantSettings::new(),
             transport: None,
+            network: Network::default(),
             clock: Arc::new(SystemClock),
             idle: IDLE,
         }
@@ -206,6 +208,7 @@ pub struct TenantsBuilder {
     credential: Box<Credential>,
     defaults: TenantSettings,
     transport: Option<Arc<dyn Transport>>,
+    network: Network,
     clock: Arc<dyn Clock>,
     idle: Duration,
 }
@@ -238,12 +241,10 @@ impl TenantsBuilder {
     /// The tenants, none yet.
     ///
     /// # Errors
-    /// [`is_configuration`](Error::is_configuration) when the HTTP client can't be built.
+    /// [`is_configuration`](Error::is_configuration) when the HTTP client can't be built,
+    /// or a setting of the network can't be.
     pub fn build(self) -> Result<Tenants> {
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => tls_transport()?,
-        };
+        let transport = self.network.transport(self.transport, true)?;
         Ok(Tenants(Arc::new(Shared {
             credential: self.credential,
             defaults: self.defaults,

@@ -15,7 +15,7 @@ fn alert(members: &str) -> Result<http::Response<bytes::Bytes>, defender_respons
     json(200, &format!(r#"{{"id":"{ALERT}"{members}}}"#))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_update_that_cannot_be_right_is_refused_before_anything_is_sent() {
     let unrecognized = serde_json::from_str::<AlertStatus>("\"Paused\"").unwrap();
     for (update, part) in [
@@ -64,7 +64,7 @@ fn an_alert_id_is_opaque_and_cannot_leave_its_place() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn any_pair_can_be_sent_on_purpose() {
     let script =
         Script::new().then(alert(r#","classification":"FalsePositive","determination":"Malware""#));
@@ -97,7 +97,7 @@ fn all_names_in_circulation_are_understood() {
     assert!(error.contains("MultiStagedAttack") && error.contains("Other"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_with_the_old_values_is_not_a_confirmation() {
     let script = Script::new().then(alert(r#","status":"New""#));
     let updated = script
@@ -114,7 +114,7 @@ async fn an_answer_with_the_old_values_is_not_a_confirmation() {
     assert!(!commented.confirmed(), "somebody else's comment of the same text isn't ours");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_in_another_of_the_names_in_circulation_is_one() {
     let script = Script::new()
         .then(alert(r#","classification":"TruePositive","determination":"CompromisedAccount""#));
@@ -123,7 +123,7 @@ async fn an_answer_in_another_of_the_names_in_circulation_is_one() {
     assert!(script.client().alert(id()).update(update).await.unwrap().confirmed());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_analysts_work_is_not_overwritten() {
     let update =
         || AlertUpdate::new().status(AlertStatus::Resolved).only_if(AlertStatus::New, None);
@@ -144,14 +144,14 @@ async fn an_analysts_work_is_not_overwritten() {
     assert!(script.client().alert(id()).update(update()).await.unwrap().confirmed());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_alert_that_is_not_found_may_be_another_products() {
     let script = Script::new().then(error(404, "ResourceNotFound", "Alert x was not found"));
     let error = script.client().alert(id()).get().await.unwrap_err();
     assert!(error.is_not_found() && error.to_string().contains("Microsoft Graph"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_comment_whose_answer_was_lost_is_an_unknown_outcome_with_its_reference() {
     let script = Script::new().then(unanswered());
     let error = script.client().alert(id()).comment("contained").await.unwrap_err();
@@ -165,7 +165,7 @@ async fn a_comment_whose_answer_was_lost_is_an_unknown_outcome_with_its_referenc
     assert!(error.is_service(), "without a comment it may be repeated: {error:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_value_that_is_not_shown_makes_an_update_unconfirmed() {
     let update = || {
         AlertUpdate::new()
@@ -190,7 +190,7 @@ async fn each_value_that_is_not_shown_makes_an_update_unconfirmed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_about_another_alert_is_none() {
     let other = || json(200, r#"{"id":"da1_2","status":"New"}"#);
     assert!(Script::new().then(other()).client().alert(id()).get().await.unwrap_err().is_service());
@@ -200,5 +200,5 @@ async fn an_answer_about_another_alert_is_none() {
         AlertUpdate::new().status(AlertStatus::Resolved).only_if(AlertStatus::New, None);
     let script = Script::new().then(other());
     assert!(script.client().alert(id()).update(conditional).await.is_err());
-    assert_eq!(script.sent().len(), 1, "nothing is written after it");
+    assert!(script.sent().iter().all(|r| r.method() == http::Method::GET), "nothing is written");
 }

@@ -29,7 +29,7 @@ fn chain(error: &Error) -> String {
     text
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn debug_and_display_show_no_secret() {
     let script = Script::new().then(action(201, "Pending"));
     let builder = script.builder();
@@ -49,7 +49,7 @@ async fn debug_and_display_show_no_secret() {
     shows_no_secret("Token", &format!("{token:?} {token:#?}"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn errors_show_no_secret_even_when_the_other_side_echoes_it() {
     let entra = json(
         401,
@@ -79,7 +79,7 @@ async fn errors_show_no_secret_even_when_the_other_side_echoes_it() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_request_in_a_source_of_ones_own_shows_nothing() {
     struct Watching(Arc<Mutex<String>>);
 
@@ -124,7 +124,7 @@ impl io::Write for Captured {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn traces_show_no_secret() {
     let captured = Captured::default();
     let writer = captured.clone();

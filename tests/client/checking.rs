@@ -74,7 +74,7 @@ const HUNTRESS: &str = "AdvancedQuery.Read.All, Alert.ReadWrite.All, Event.Write
     Software.Read.All, Ti.ReadWrite.All, Url.Read.All, User.Read.All, Vulnerability.Read.All";
 const RAD: &str = "AdvancedQuery.Read.All, Alert.Read.All, Machine.Isolate, Machine.Read.All, Score.Read.All, Software.Read.All";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_lists_of_integrators_allow_what_they_need() {
     let rows = [
         (
@@ -147,7 +147,7 @@ async fn the_lists_of_integrators_allow_what_they_need() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_writer_and_a_reader_make_one_whole() {
     let client = Client::builder(Holding::roles(MD_ECO_WRITER))
         .reader(Holding::roles(MD_ECO_READER))
@@ -170,7 +170,7 @@ async fn a_writer_and_a_reader_make_one_whole() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn reads_go_by_the_reader_and_changes_by_the_writer() {
     use defender_response::emulator::AppSetup;
     let (writer, reader) =
@@ -200,7 +200,7 @@ async fn reads_go_by_the_reader_and_changes_by_the_writer() {
     assert!(mixed.unwrap_err().to_string().contains("both have to be of one"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_writer_and_a_reader_of_two_tenants_change_nothing() {
     struct Nameless(Holding);
 
@@ -245,7 +245,7 @@ async fn only_finding(source: impl TokenSource + 'static, script: Script) -> (He
     (finding.heading, format!("{} → {}", finding.cause, finding.fix))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_heading_says_cause_and_fix() {
     let roles = || Holding::roles(RAD);
     let empty = || Script::new().then(json(200, r#"{"value":[]}"#));
@@ -296,7 +296,7 @@ async fn each_heading_says_cause_and_fix() {
     assert_eq!(only_finding(other, one_machine()).await.0, Heading::WrongApiEndpoint);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sign_in_that_fails_is_told_with_its_advice() {
     struct Failing(TokenErrorKind);
 
@@ -320,7 +320,7 @@ async fn a_sign_in_that_fails_is_told_with_its_advice() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_credential_that_ends_soon_is_worth_a_word() {
     struct Ending(Holding);
 

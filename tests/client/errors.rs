@@ -21,7 +21,7 @@ async fn isolate(script: Script) -> Error {
     script.client().machine(machine()).isolate(IsolationType::Full, "INC-4711").await.unwrap_err()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_service_error_carries_code_correlation_and_advice() {
     let message =
         "Missing application roles. API required roles: Machine.Isolate, application roles: .";
@@ -40,7 +40,7 @@ async fn a_service_error_carries_code_correlation_and_advice() {
     assert!(text.contains("; grant the application Machine.Isolate"), "{text}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn throttling_tells_how_long_to_wait() {
     let throttled = with_header(error(429, "TooManyRequests", "slow down"), "retry-after", "17");
     let told = isolate(Script::new().then(throttled)).await;
@@ -48,10 +48,11 @@ async fn throttling_tells_how_long_to_wait() {
     assert_eq!(told.retry_after(), Some(Duration::from_secs(17)));
 
     let silent = read(Script::new().then(error(429, "TooManyRequests", ""))).await;
-    assert_eq!((silent.is_throttled(), silent.retry_after()), (true, None));
+    let pause = silent.retry_after().unwrap();
+    assert!(silent.is_throttled() && (60..=70).contains(&pause.as_secs()), "{pause:?} is ours");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_an_unknown_outcome_for_a_submission_and_not_for_a_read() {
     let lost = || {
         [
@@ -103,7 +104,7 @@ async fn a_lost_answer_is_an_unknown_outcome_for_a_submission_and_not_for_a_read
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_unknown_outcome_keeps_what_the_answer_said() {
     let answer = with_header(error(503, "ServiceUnavailable", "busy"), "retry-after", "2");
     let told = isolate(Script::new().then(answer)).await;
@@ -113,7 +114,7 @@ async fn an_unknown_outcome_keeps_what_the_answer_said() {
     assert_eq!(isolate(Script::new().then(json(201, "{}"))).await.status(), Some(201));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_without_envelope_has_the_kind_of_its_status() {
     for (outcome, kind) in [
         (answer(401, "text/plain", ""), ErrorKind::Unauthorized),
@@ -131,13 +132,13 @@ async fn an_answer_without_envelope_has_the_kind_of_its_status() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_foreign_text_stays_on_one_line() {
     let told = isolate(Script::new().then(error(400, "Bad\\nCode", "one\\ntwo\\u001b[31m"))).await;
     assert!(!told.to_string().contains(['\n', '\u{1b}']), "{told}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refusal_is_never_an_unknown_outcome() {
     for outcome in [
         Err(TransportError::not_sent("connection refused")),
@@ -157,7 +158,7 @@ async fn a_refusal_is_never_an_unknown_outcome() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_proxy_answers_is_reported_as_a_proxys() {
     let blocked = answer(404, "text/html", "<html><head><title>Web filter</title></head></html>");
     let error = read(Script::new().then(blocked)).await;
@@ -173,7 +174,7 @@ async fn what_a_proxy_answers_is_reported_as_a_proxys() {
     assert!(error.is_intermediary() && error.to_string().contains("portal.example"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn connecting_and_signing_in_fail_as_such() {
     let error = isolate(Script::new().then(Err(TransportError::not_sent("dns error")))).await;
     assert!(error.is_connect(), "{error:?}");
@@ -200,7 +201,7 @@ async fn a_hanging_service_is_a_timeout_for_a_read_and_unknown_for_a_submission(
     let hanging = || Script::new().then_after(Duration::from_secs(3600), action(201, "Pending"));
     let began = tokio::time::Instant::now();
     assert!(read(hanging()).await.is_timeout());
-    assert_eq!(began.elapsed(), Duration::from_secs(30));
+    assert_eq!(began.elapsed().as_secs(), 60, "a second try, within the call's minute");
     assert!(isolate(hanging()).await.is_outcome_unknown());
 }
 
@@ -226,7 +227,7 @@ async fn a_hanging_token_source_is_cut_and_nothing_is_sent() {
     assert_eq!((began.elapsed(), script.sent().len()), (Duration::from_secs(20), 0));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_machine_of_another_name_or_id_is_not_taken_for_the_one_asked_for() {
     let other =
         || json(200, &format!(r#"{{"id":"{MACHINE}","computerDnsName":"dc10.corp.example"}}"#));
@@ -248,7 +249,7 @@ async fn a_machine_of_another_name_or_id_is_not_taken_for_the_one_asked_for() {
     assert!(read(Script::new().then(json(200, "{}"))).await.is_service());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refused_token_is_fetched_anew_for_the_next_call() {
     let script = Script::new()
         .then(error(401, "Unauthorized", ""))
@@ -261,7 +262,7 @@ async fn a_refused_token_is_fetched_anew_for_the_next_call() {
     assert_eq!(script.tokens(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn no_message_repeats_its_cause_or_an_echoed_token() {
     let echo = error(400, "BadRequest", &format!("bad header Bearer {TOKEN}"));
     let page = answer(400, "text/html", &format!("<title>Bearer {TOKEN} {SECRET}</title>"));

@@ -53,7 +53,7 @@ async fn a_failing_item_of_an_import_fails_alone_and_is_told() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     let script = Script::new();
     let indicators = script.client().indicators();
@@ -115,7 +115,7 @@ async fn what_cannot_be_right_is_refused_before_anything_is_sent() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_about_another_indicator_is_none() {
     for body in [
         "{}",

@@ -52,6 +52,7 @@ impl Moving {
 
     fn client(&self) -> Client {
         Client::builder(ClientSecret::new(TENANT, APPLICATION, SECRET))
+            .quota_policy(defender_response::QuotaPolicy::Unlimited)
             .transport(self.clone())
             .build()
             .unwrap()
@@ -196,7 +197,7 @@ proptest! {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_long_list_costs_about_one_call_a_page() {
     let list = Moving::new(25_000, Vec::new(), false);
     let told = list.client().actions().list(None).all().await.unwrap();
@@ -204,7 +205,7 @@ async fn a_long_list_costs_about_one_call_a_page() {
     assert!(list.calls() <= 27, "{} calls for 25 pages", list.calls());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn next_links_of_our_host_are_followed() {
     let list = Moving::new(95, Vec::new(), true);
     let told = list.client().actions().list(None).page_size(10).all().await.unwrap();
@@ -215,7 +216,7 @@ async fn next_links_of_our_host_are_followed() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_next_link_to_another_host_is_not_followed() {
     let page = r#"{"value":[{"id":"1"}],"@odata.nextLink":"https://elsewhere.example/api/machineactions?token=1"}"#;
     let rest = r#"{"value":[{"id":"1"},{"id":"2"}]}"#;
@@ -227,7 +228,7 @@ async fn a_next_link_to_another_host_is_not_followed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_list_that_repeats_itself_is_given_up() {
     let same = r#"{"value":[{"id":"1"},{"id":"2"}],"@odata.nextLink":"https://api.securitycenter.microsoft.com/api/machineactions?token=1"}"#;
     let script = Script::new().then(json(200, same)).then(json(200, same));
@@ -242,7 +243,7 @@ async fn a_list_that_repeats_itself_is_given_up() {
     assert!(outcome.is_ok_and(|told| told.len() == 2) || stuck.sent().len() < 100);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_empty_list_has_three_forms() {
     let machines = |script: &Script| script.client().machines().list(None);
     for outcome in [
@@ -256,7 +257,7 @@ async fn an_empty_list_has_three_forms() {
     assert!(machines(&Script::new().then(page)).all().await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failing_page_ends_the_list_with_its_error() {
     let full: Vec<_> = (0..2).map(|n| format!(r#"{{"id":"{n}"}}"#)).collect();
     let script = Script::new()
@@ -269,7 +270,7 @@ async fn a_failing_page_ends_the_list_with_its_error() {
     assert!(list.next().await.is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn at_most_asks_for_no_more_than_it_tells() {
     let list = Moving::new(500, Vec::new(), false);
     let told = list.client().actions().newest_first(None).at_most(3).all().await.unwrap();
@@ -279,14 +280,14 @@ async fn at_most_asks_for_no_more_than_it_tells() {
     assert_eq!(list.calls(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_page_of_one_is_read_too() {
     let list = Moving::new(5, Vec::new(), false);
     let told = list.client().actions().list(None).page_size(1).all().await.unwrap();
     assert_eq!(numbers(&told), [0, 1, 2, 3, 4]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn items_without_an_id_are_told_and_end() {
     let page =
         |count: usize| json(200, &format!(r#"{{"value":[{}]}}"#, vec!["{}"; count].join(",")));
@@ -295,7 +296,7 @@ async fn items_without_an_id_are_told_and_end() {
     assert!(told.len() >= 4, "{}", told.len());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_long_step_back_does_not_give_the_list_up() {
     let mut changes = vec![Change::Add(0); 60];
     changes.insert(10, Change::RemoveFirst(1600));
@@ -305,7 +306,7 @@ async fn a_long_step_back_does_not_give_the_list_up() {
     nothing_missed_or_told_twice(&list, &before, &numbers(&told));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn only_machines_have_an_empty_list_that_is_not_found() {
     let missing = || Script::new().then(error(404, "ResourceNotFound", "no machine"));
     assert!(missing().client().machines().list(None).all().await.unwrap().is_empty());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use defender_response::{
-    Client, Error, IsolationType, MachineId, Token, TokenError, TokenRequest, TokenSource,
+    Client, Error, Isolate, IsolationType, MachineId, Token, TokenError, TokenRequest, TokenSource,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -31,8 +31,8 @@ async fn isolate_by(answer: &'static [u8]) -> Error {
         }
     });
     let client = Client::builder(Fixed).base_url(base).build().unwrap();
-    let host = client.machine(MACHINE.parse::<MachineId>().unwrap());
-    host.isolate(IsolationType::Full, "INC-4711").await.unwrap_err()
+    let machine = MACHINE.parse::<MachineId>().unwrap();
+    client.send(&Isolate::new(machine, IsolationType::Full, "INC-4711")).await.unwrap_err()
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn a_submission_has_these_headers_and_this_body() {
         })
         .await;
 
-    let host = client(&server).machine(MACHINE.parse::<MachineId>().unwrap());
+    let host = client(&server).machine(MACHINE.parse::<MachineId>().unwrap()).without_lookup();
     for _ in 0..2 {
         let submitted =
             host.isolate(IsolationType::Selective, "INC-4711: 1 & 1 + \"x\"").await.unwrap();
@@ -131,7 +131,7 @@ async fn a_port_where_nobody_listens_is_a_failed_connection() {
         .authority(server.base_url())
         .build()
         .unwrap();
-    let host = client.machine(MACHINE.parse::<MachineId>().unwrap());
+    let host = client.machine(MACHINE.parse::<MachineId>().unwrap()).without_lookup();
     let error = host.isolate(IsolationType::Full, "INC-4711").await.unwrap_err();
     assert!(error.is_connect(), "{error:?}");
     assert!(error.to_string().contains("127.0.0.1 could not be reached"), "{error}");

@@ -3,15 +3,20 @@
 //! Whether a call may be repeated hangs on that last point, so a [`TransportError`] says just that:
 //! *not sent*, *sent and unanswered*, or *answered in part*.
 
+mod classify;
+mod http_client;
+mod settings;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, Response};
 use url::{Host, Url};
+
+pub(crate) use settings::Network;
 
 /// Sends one request and returns its answer, without retries and without following redirects.
 ///
@@ -65,7 +70,8 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 ///
 /// # Troubleshooting
 /// *Not sent*: the name doesn't resolve, nothing listens, a proxy or firewall is in the way, or the
-/// TLS handshake failed (an inspecting proxy whose root certificate isn't trusted).
+/// TLS handshake failed (an inspecting proxy whose root certificate isn't trusted:
+/// [`root_certificate`](crate::ClientBuilder::root_certificate)), or the other side said over HTTP/2 that it took nothing up.
 /// *Unanswered* or *partial*: the connection broke or timed out after the request had left; what the
 /// service did with it isn't known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -126,79 +132,6 @@ impl TransportError {
     }
 }
 
-/// The client's own transport.
-pub(crate) struct HttpTransport {
-    /// By the proxies of the environment, if there are any.
-    outside: reqwest::Client,
-    /// Nothing stands between a program and its own machine.
-    loopback: reqwest::Client,
-}
-
-impl HttpTransport {
-    pub(crate) fn new(connect_timeout: Duration) -> Result<Self, TransportError> {
-        tls_provider_is_there()?;
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("defender-response/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(connect_timeout)
-        };
-        let outside = builder().build().map_err(TransportError::not_sent)?;
-        let loopback = builder().no_proxy().build().map_err(TransportError::not_sent)?;
-        Ok(Self { outside, loopback })
-    }
-}
-
-/// Reqwest panics when rustls has no crypto provider, so that is looked up first.
-#[cfg(all(feature = "rustls-no-provider", not(feature = "rustls"), not(feature = "native-tls")))]
-fn tls_provider_is_there() -> Result<(), TransportError> {
-    if rustls::crypto::CryptoProvider::get_default().is_some() {
-        return Ok(());
-    }
-    Err(TransportError::not_sent(
-        "no TLS crypto provider is installed: with the feature rustls-no-provider the program calls \
-         CryptoProvider::install_default before it builds a client",
-    ))
-}
-
-#[cfg(not(all(
-    feature = "rustls-no-provider",
-    not(feature = "rustls"),
-    not(feature = "native-tls")
-)))]
-#[allow(clippy::unnecessary_wraps)]
-fn tls_provider_is_there() -> Result<(), TransportError> {
-    Ok(())
-}
-
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn send(
-        &self,
-        request: Request<Bytes>,
-        limit: usize,
-    ) -> Result<Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(TransportError::not_sent)?;
-        let client = if is_loopback(request.url()) { &self.loopback } else { &self.outside };
-        let mut answer = client.execute(request).await.map_err(without_answer)?;
-
-        let mut body = BytesMut::new();
-        while let Some(chunk) =
-            answer.chunk().await.map_err(|e| TransportError::partial(e.without_url()))?
-        {
-            if body.len() + chunk.len() > limit {
-                return Err(TransportError::partial(format!("it is longer than {limit} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-
-        let mut response = Response::new(body.freeze());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
-        Ok(response)
-    }
-}
-
 /// Whether the URL's host is this machine itself.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -206,14 +139,5 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
-    }
-}
-
-fn without_answer(error: reqwest::Error) -> TransportError {
-    let error = error.without_url();
-    if error.is_connect() || error.is_builder() {
-        TransportError::not_sent(error)
-    } else {
-        TransportError::unanswered(error)
     }
 }

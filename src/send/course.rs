@@ -1,0 +1,126 @@
+//! What one call has been through: how often and how long it was tried, and what its earlier tries may have done.
+
+use std::time::Duration;
+
+use super::decision::{Case, Decision, Verdict, decide};
+use super::failure::Failure;
+use super::quota::{Full, Slot};
+use super::terms::Terms;
+use crate::error::{Error, ErrorKind};
+use crate::operation::{Safety, Spec};
+use crate::types::random_bits;
+
+#[derive(Default)]
+pub(super) struct Course {
+    tries: u32,
+    throttled: u32,
+    queued: Duration,
+    /// Of the call's time.
+    used: Duration,
+    pub(super) another_token: bool,
+    /// The first try that may have taken effect.
+    unclear: Option<Error>,
+    /// The last refusal for want of quota.
+    refusal: Option<Error>,
+}
+
+impl Course {
+    /// How long the call may still wait for a slot.
+    pub(super) fn queue_left(&self, terms: &Terms) -> Option<Duration> {
+        terms.queue.map(|limit| limit.saturating_sub(self.queued))
+    }
+
+    pub(super) fn has_queued(&mut self, time: Duration) {
+        self.queued = self.queued.saturating_add(time);
+    }
+
+    /// How long the next try may take.
+    pub(super) fn limit(&self, terms: &Terms) -> Duration {
+        terms.attempt.min(terms.call.saturating_sub(self.used))
+    }
+
+    /// What follows on a try that took so long and failed.
+    pub(super) fn decide(
+        &mut self,
+        failure: &Failure,
+        took: Duration,
+        (spec, safety, terms): (&'static Spec, Safety, &Terms),
+        budget: bool,
+    ) -> Decision {
+        let verdict = failure.verdict();
+        self.used = self.used.saturating_add(took);
+        match verdict {
+            Verdict::Throttled => {
+                self.throttled += 1;
+                self.refusal = Some(failure.error().clone());
+            }
+            Verdict::TokenRefused if !self.another_token => {}
+            _ => self.tries += 1,
+        }
+        let decision = decide(&Case {
+            safety,
+            verdict,
+            tries: self.tries,
+            throttled: self.throttled,
+            left: terms.call.saturating_sub(self.used),
+            needed: if safety == Safety::Once {
+                terms.attempt.min(terms.call)
+            } else {
+                Duration::ZERO
+            },
+            asked: failure.error().retry_after(),
+            another_token: self.another_token,
+            after_unclear: self.unclear.is_some(),
+            deletes: spec.method == http::Method::DELETE,
+            budget,
+            chance: random_bits().to_le_bytes()[0],
+        });
+        if verdict.may_have_taken_effect() && safety != Safety::Read && self.unclear.is_none() {
+            self.unclear = Some(failure.error().clone());
+        }
+        match decision {
+            Decision::Repeat(pause) => self.used = self.used.saturating_add(pause),
+            // Its time begins anew with the next slot: nothing has been done so far.
+            Decision::Queue(_) => self.used = Duration::ZERO,
+            _ => {}
+        }
+        decision
+    }
+
+    /// The end of it, for a reason that came before the next try.
+    pub(super) fn broken_off(self, reason: Error) -> Error {
+        self.unclear.unwrap_or(reason)
+    }
+
+    /// The end of it, since the line is too long.
+    pub(super) fn turned_away(self, Full(wait): Full) -> Error {
+        let what = "the quota is used up, and its turn would not have come in the time given";
+        let error = match &self.refusal {
+            Some(refusal) => Error::new(ErrorKind::Throttled, what).answered(
+                refusal.status(),
+                refusal.code().map(str::to_owned),
+                refusal.correlation_id().map(str::to_owned),
+            ),
+            None => Error::new(ErrorKind::Throttled, what),
+        };
+        let error = error
+            .retry_in(Some(wait))
+            .advising("nothing was done; wait longer with queue_within, or call again later");
+        self.broken_off(error)
+    }
+
+    /// The end of it, with the last try's failure.
+    pub(super) fn told(self, failure: Failure, safety: Safety) -> Error {
+        failure.told(safety, self.unclear)
+    }
+}
+
+/// How the slot of a try that failed is given back.
+pub(super) fn give_back(slot: Slot, failure: &Failure, decision: Decision) {
+    match decision {
+        Decision::Queue(pause) => slot.throttled(pause),
+        _ if failure.verdict() == Verdict::NotSent => slot.never_left(),
+        _ if failure.error().status().is_some() => slot.answered(),
+        _ => slot.lost(),
+    }
+}
