@@ -83,6 +83,8 @@ pub(super) struct Reader {
     state: State,
     kept: Vec<u8>,
     offset: u64,
+    /// Where in the feed the text begins that is being read.
+    at: u64,
     /// How much of a byte-order mark has been seen; `None` behind it.
     mark: Option<usize>,
     /// Lines of junk one after another are told once.
@@ -96,6 +98,7 @@ impl Reader {
             state: State::Between,
             kept: Vec::new(),
             offset: 0,
+            at: 0,
             mark: Some(0),
             junk_told: false,
         }
@@ -132,9 +135,10 @@ impl Reader {
                 Some(_) => self.mark = None,
             }
         }
-        self.read(piece, sink);
+        let base = self.offset;
+        self.read(piece, base, sink);
         if self.stopped().is_none() {
-            self.offset = self.offset.saturating_add(piece.len() as u64);
+            self.offset = base.saturating_add(piece.len() as u64);
         }
     }
 
@@ -149,7 +153,8 @@ impl Reader {
             let Some(line) = memchr::memchr(b'\n', &kept) else { break };
             self.junk(kept.get(..line).unwrap_or_default(), sink);
             self.state = State::Between;
-            self.read(kept.get(line + 1..).unwrap_or_default(), sink);
+            let rest = kept.get(line + 1..).unwrap_or_default();
+            self.read(rest, self.offset.saturating_sub(rest.len() as u64), sink);
         }
         match self.state {
             State::Stopped(stop) => Err(stop),
@@ -158,9 +163,10 @@ impl Reader {
         }
     }
 
-    fn read<S: Sink>(&mut self, piece: &[u8], sink: &mut S) {
+    fn read<S: Sink>(&mut self, piece: &[u8], base: u64, sink: &mut S) {
         let mut rest = piece;
         while !rest.is_empty() {
+            self.at = base.saturating_add((piece.len() - rest.len()) as u64);
             rest = match std::mem::replace(&mut self.state, State::Between) {
                 State::Between => self.between(rest, sink),
                 State::Object(scanner) => self.inside(scanner, rest, sink),
@@ -248,7 +254,7 @@ impl Reader {
         if self.frames.len() < DEEPEST {
             self.frames.push(frame);
         } else {
-            self.state = State::Stopped(Stop::TooDeep);
+            self.stop(Stop::TooDeep, 0);
         }
     }
 
@@ -298,7 +304,7 @@ impl Reader {
     }
 
     fn stop(&mut self, stop: Stop, used: usize) {
-        self.offset = self.offset.saturating_add(used as u64);
+        self.offset = self.at.saturating_add(used as u64);
         self.state = State::Stopped(stop);
     }
 
@@ -352,7 +358,8 @@ impl Reader {
             self.junk(kept.get(..end).unwrap_or_default(), sink);
             self.state = State::Between;
             // No deeper than this: what is read again begins with nothing kept.
-            self.read(kept.get(end + 1..).unwrap_or_default(), sink);
+            let rest = kept.get(end + 1..).unwrap_or_default();
+            self.read(rest, self.at.saturating_sub(rest.len() as u64), sink);
             return piece;
         }
         let (head, rest) = piece.split_at_checked(used).unwrap_or((piece, &[]));
