@@ -119,7 +119,7 @@ impl Course {
 pub(super) fn give_back(slot: Slot, failure: &Failure, decision: Decision) {
     match decision {
         Decision::Queue(pause) => slot.throttled(pause),
-        _ if failure.verdict() == Verdict::NotSent => slot.never_left(),
+        _ if matches!(failure.verdict(), Verdict::NotSent | Verdict::Withheld) => slot.never_left(),
         _ if failure.error().status().is_some() => slot.answered(),
         _ => slot.lost(),
     }
