@@ -186,9 +186,22 @@ impl NewIndicator {
             && self.is_for_the_groups_of(stored)
     }
 
+    /// Lets a stored indicator say what this one sets.
+    pub(crate) fn show_in(&self, stored: &mut Indicator) {
+        stored.title = Some(self.title.clone());
+        stored.description = Some(self.description.clone());
+        stored.expiration_time = self.expiration_time;
+        stored.severity.clone_from(&self.severity);
+        stored.generate_alert = self.generate_alert;
+        stored.recommended_actions.clone_from(&self.recommended_actions);
+        stored.educate_url.clone_from(&self.educate_url);
+        stored.rbac_group_names.clone_from(&self.rbac_group_names);
+    }
+
     /// Whether both are for the same device groups, in whatever order.
     pub(crate) fn is_for_the_groups_of(&self, stored: &Indicator) -> bool {
-        let (mut wanted, mut found) = (self.rbac_group_names.clone(), stored.rbac_group_names.clone());
+        let (mut wanted, mut found) =
+            (self.rbac_group_names.clone(), stored.rbac_group_names.clone());
         wanted.sort();
         found.sort();
         wanted == found
