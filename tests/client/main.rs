@@ -19,6 +19,7 @@ mod line;
 mod lists;
 mod many_tenants;
 mod proxying;
+mod pushing;
 mod quotas;
 mod reconciling;
 mod recorded;

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::delete::Doomed;
+use super::delete::{Doomed, Fate};
 use super::report::{Change, IndicatorOutcome};
 use super::run::{Item, Run};
 use super::world::Standing;
@@ -80,7 +80,7 @@ impl Run<'_> {
         let doomed: Vec<_> = first.iter().flat_map(|(_, olds)| self.doomed_by_id(olds)).collect();
         let gone = self.delete(&doomed).await;
         for (place, olds) in first {
-            let is_gone = |id: &IndicatorId| gone.get(id).is_some_and(|fate| fate.is_gone());
+            let is_gone = |id: &IndicatorId| gone.get(id).is_some_and(Fate::is_gone);
             let left: Vec<_> = olds.iter().filter(|id| !is_gone(id)).cloned().collect();
             if left.len() == olds.len() {
                 fitting.retain(|item| item.place != place);

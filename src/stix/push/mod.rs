@@ -22,7 +22,7 @@ pub use report::{
     Change, DeletionOutcome, DeletionResult, IndicatorOutcome, IndicatorResult, PushReport,
     SourceOutcome, SourceResult, Summary,
 };
-use run::{Asked, run};
+use run::{Asked, Departures, run};
 
 /// What `application` of our indicators begins with.
 const TAG: &str = "defender-response";
@@ -94,7 +94,7 @@ impl Indicators {
             owner: None,
             dry: false,
             tell: None,
-            departures: None,
+            departures: Departures::Stay,
         }
     }
 
@@ -113,7 +113,7 @@ impl Indicators {
     /// # Ok(()) }
     /// ```
     pub fn sync<'p>(&self, plan: &'p Plan, owner: impl Into<String>) -> Sync<'p> {
-        Sync(Push { departures: Some(None), ..self.push(plan).owner(owner) })
+        Sync(Push { departures: Departures::AtMost(None), ..self.push(plan).owner(owner) })
     }
 
     /// Binds a plan to this client's tenant and cloud, so that it can't be pushed to another.
@@ -135,7 +135,7 @@ pub struct Push<'p> {
     owner: Option<String>,
     dry: bool,
     tell: Option<Tell>,
-    departures: Option<Option<usize>>,
+    departures: Departures,
 }
 
 impl Push<'_> {
@@ -168,7 +168,7 @@ impl Push<'_> {
         let Self { client, plan, owner, dry, tell, departures } = self;
         let application = tag(owner.as_deref())?;
         check_binding(&client, plan).await?;
-        if departures.is_some() {
+        if departures != Departures::Stay {
             sync::check(plan)?;
         }
         let asked = Asked { client, plan, application, dry, tell, departures };
@@ -202,7 +202,7 @@ pub struct Sync<'p>(Push<'p>);
 impl Sync<'_> {
     /// Lets so many be deleted, of what left the feed and of what it revokes; the sync is refused if it would be more.
     pub fn allow_deletes(mut self, n: usize) -> Self {
-        self.0.departures = Some(Some(n));
+        self.0.departures = Departures::AtMost(Some(n));
         self
     }
 

@@ -18,6 +18,14 @@ use crate::types::IndicatorId;
 /// So many calls more than batches a push may spend on singling out what a batch was refused for: some fourteen culprits.
 const SPARE_CALLS: u32 = 256;
 
+/// What becomes of ours that isn't in the feed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Departures {
+    Stay,
+    /// They are deleted, if it is no more than so many; no more than a share of ours if not said.
+    AtMost(Option<usize>),
+}
+
 /// What a push is asked for.
 pub(super) struct Asked<'p> {
     pub(super) client: Client,
@@ -25,8 +33,7 @@ pub(super) struct Asked<'p> {
     pub(super) application: String,
     pub(super) dry: bool,
     pub(super) tell: Option<Tell>,
-    /// Delete also what left the feed, if it is no more than so many; a share of ours if not said.
-    pub(super) departures: Option<Option<usize>>,
+    pub(super) departures: Departures,
 }
 
 /// A push under way.
@@ -105,10 +112,11 @@ pub(super) async fn run(asked: Asked<'_>) -> Result<PushReport> {
         lost: 0,
     };
     let departing = match departures {
-        Some(limit) => run.departing(limit)?,
-        None => Vec::new(),
+        Departures::AtMost(limit) => run.departing(limit)?,
+        Departures::Stay => Vec::new(),
     };
     run.total += departing.len();
+    run.tell(Phase::Reading);
 
     let withdrawals = run.withdraw().await;
     // What leaves makes room where there is too little.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::report::{DeletionResult, PushReport};
-use crate::types::printable;
+use crate::types::{IndicatorId, printable};
 
 /// So many rows of a kind are shown.
 const ROWS: usize = 40;
@@ -69,8 +69,8 @@ impl PushReport {
             writeln!(f, "\nAlso there:")?;
         }
         for result in noted.iter().take(ROWS) {
-            let name = |ids: &[crate::types::IndicatorId]| {
-                ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ")
+            let name = |ids: &[IndicatorId]| {
+                ids.iter().map(IndicatorId::as_str).collect::<Vec<_>>().join(", ")
             };
             write!(f, "  {} {}:", result.indicator_type, printable(&result.value, 90))?;
             if !result.leftover.is_empty() {
