@@ -20,6 +20,7 @@ mod lists;
 mod many_tenants;
 mod proxying;
 mod pushing;
+mod pushing_trouble;
 mod quotas;
 mod reconciling;
 mod recorded;

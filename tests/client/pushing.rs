@@ -143,7 +143,9 @@ async fn a_later_plan_of_the_same_feed_updates_and_creates_nothing_twice() {
     let report = indicators.push(&later).await.unwrap();
     check(&emulator, &later, &report, &before);
     for (old, new) in first.indicators().iter().zip(report.indicators()) {
-        let IndicatorOutcome::Accepted { id: created, .. } = &old.outcome else { panic!("{old:?}") };
+        let IndicatorOutcome::Accepted { id: created, .. } = &old.outcome else {
+            panic!("{old:?}")
+        };
         let updated = IndicatorOutcome::Accepted { id: created.clone(), change: Change::Update };
         assert_eq!(new.outcome, updated);
     }

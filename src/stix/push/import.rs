@@ -41,20 +41,24 @@ impl Run<'_> {
         if items.is_empty() || self.stopped.is_some() {
             return;
         }
-        // The turn first and the look after it, so that what was seen isn't old when the request leaves.
-        let slot = match self.client.reserve(ImportIndicators::SPEC, Safety::Once).await {
-            Ok(slot) => slot,
-            Err(error) => return self.stop(error),
-        };
-        let items = match self.seen_lately(items).await {
-            Ok(items) => items,
-            Err(error) => return self.stop(error),
-        };
-        let mut slot = Some(slot);
         let mut work = vec![Segment { items, sends: 0 }];
         while let Some(segment) = work.pop() {
-            if !segment.items.is_empty() && self.stopped.is_none() {
-                self.send_segment(segment, slot.take(), &mut work).await;
+            if self.stopped.is_some() {
+                return;
+            }
+            // The turn first and the look after it, so that what was seen isn't old when the request leaves.
+            let reserved = self.client.reserve(ImportIndicators::SPEC, Safety::Once).await;
+            let seen = match reserved {
+                Ok(slot) => self.seen_lately(segment.items).await.map(|items| (slot, items)),
+                Err(error) => Err(error),
+            };
+            match seen {
+                Ok((slot, items)) if !items.is_empty() => {
+                    let segment = Segment { items, sends: segment.sends };
+                    self.send_segment(segment, slot, &mut work).await;
+                }
+                Ok(_) => {}
+                Err(error) => return self.stop(error),
             }
         }
     }
@@ -120,14 +124,9 @@ impl Run<'_> {
         Ok(left)
     }
 
-    async fn send_segment(
-        &mut self,
-        segment: Segment,
-        slot: Option<Slot>,
-        work: &mut Vec<Segment>,
-    ) {
-        let Segment { items, sends } = segment;
-        let sends = sends + 1;
+    async fn send_segment(&mut self, segment: Segment, slot: Slot, work: &mut Vec<Segment>) {
+        let Segment { items, sends: sent } = segment;
+        let sends = sent + 1;
         let indicators = items.iter().map(|item| item.new.clone()).collect();
         let operation = Unrepeated(ImportIndicators { indicators });
         match self.import(&operation, slot).await {
@@ -154,6 +153,10 @@ impl Run<'_> {
                     self.decide(place, IndicatorOutcome::WouldSend { change });
                 }
             }
+            // It waits again, and looks again if that took long.
+            Err(error) if error.is_throttled() && self.waits => {
+                work.push(Segment { items, sends: sent });
+            }
             Err(error) if error.is_outcome_unknown() => {
                 self.changed = true;
                 self.settle(items, sends, &error, work).await;
@@ -168,19 +171,14 @@ impl Run<'_> {
     async fn import(
         &mut self,
         operation: &Unrepeated<ImportIndicators>,
-        slot: Option<Slot>,
+        slot: Slot,
     ) -> Result<Vec<ImportOutcome>> {
-        let answer = match slot {
-            Some(slot) => {
-                let what = format!("{} indicators", operation.0.indicators.len());
-                let witness = Witness::new(ImportIndicators::SPEC.name, &what, None);
-                let answer = self.client.send_watched(operation, slot, &witness).await;
-                witness.told();
-                answer?
-            }
-            None => self.client.send(operation).await?,
-        };
-        Ok(ImportOutcome::read(&operation.0.indicators, &answer))
+        let what = format!("{} indicators", operation.0.indicators.len());
+        let witness = Witness::new(ImportIndicators::SPEC.name, &what, None);
+        let client = self.client.with_terms(|terms| terms.queue = Some(Duration::ZERO));
+        let answer = client.send_watched(operation, slot, &witness).await;
+        witness.told();
+        Ok(ImportOutcome::read(&operation.0.indicators, &answer?))
     }
 
     fn accept(&mut self, item: Item, id: &IndicatorId) {
