@@ -122,7 +122,8 @@ async fn an_update_whose_answer_was_lost_is_settled_by_what_the_list_says_of_it(
 
 #[tokio::test(start_paused = true)]
 async fn what_was_lost_before_the_effect_is_looked_for_and_then_sent_once_more() {
-    for fault in [PlainFault::ResetBeforeEffect, PlainFault::HangBeforeEffect, PlainFault::Html200] {
+    for fault in [PlainFault::ResetBeforeEffect, PlainFault::HangBeforeEffect, PlainFault::Html200]
+    {
         let (emulator, client) = emulated(Emulator::builder());
         emulator.fault(FaultRule::new("import_indicators", fault)).unwrap();
         let report = pushed(&emulator, &client, &domains(1200)).await;
