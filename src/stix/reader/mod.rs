@@ -127,12 +127,11 @@ impl Reader {
                     piece = rest;
                     self.offset += 1;
                 }
-                None => self.mark = None,
                 Some(_) if seen > 0 || matches!(first, 0xfe | 0xff | 0x00) => {
                     self.state = State::Stopped(Stop::Encoding);
                     self.mark = None;
                 }
-                Some(_) => self.mark = None,
+                _ => self.mark = None,
             }
         }
         let base = self.offset;
@@ -182,13 +181,13 @@ impl Reader {
                     }
                     rest.get(end.unwrap_or(rest.len())..).unwrap_or_default()
                 }
-                State::Junk => match memchr::memchr(b'\n', rest) {
-                    Some(end) => rest.get(end + 1..).unwrap_or_default(),
-                    None => {
+                State::Junk => {
+                    let end = memchr::memchr(b'\n', rest);
+                    if end.is_none() {
                         self.state = State::Junk;
-                        &[]
                     }
-                },
+                    end.and_then(|end| rest.get(end + 1..)).unwrap_or_default()
+                }
                 State::Stopped(stop) => {
                     self.state = State::Stopped(stop);
                     &[]

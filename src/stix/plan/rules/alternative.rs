@@ -60,11 +60,13 @@ impl<'f, 'p> Fact<'f, 'p> {
     fn of(test: &'f Test<'p>, policy: &Policy) -> Self {
         let mut network = false;
         let asked = match &test.condition {
-            Condition::IsSubset(text) => {
+            Condition::IsSubset(asked) => {
                 network = true;
-                Ok(vec![Cow::Borrowed(&**text)])
+                Ok(vec![Cow::Borrowed(&**asked)])
             }
-            Condition::Like(text) if !text.contains(['%', '_']) => Ok(vec![Cow::Borrowed(&**text)]),
+            Condition::Like(asked) if !asked.contains(['%', '_']) => {
+                Ok(vec![Cow::Borrowed(&**asked)])
+            }
             _ => match test.equals() {
                 Some(literals) => {
                     let texts: Option<Vec<_>> =
@@ -380,8 +382,8 @@ fn conjunction(facts: &[Fact<'_, '_>]) -> Skip {
 
 /// Of tests that make nothing, why the first doesn't; a test that could is asked first.
 fn first_reason(facts: &[Fact<'_, '_>]) -> Skip {
-    let useful = facts.iter().filter(|fact| fact.target.reason().is_none());
-    if let Some(skip) = useful.filter_map(|fact| fact.texts().err()).next() {
+    let mut useful = facts.iter().filter(|fact| fact.target.reason().is_none());
+    if let Some(skip) = useful.find_map(|fact| fact.texts().err()) {
         return skip;
     }
     let mut reasons = facts.iter().filter_map(|f| Some((f.target.reason()?, f.path)));

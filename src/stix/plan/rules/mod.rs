@@ -46,6 +46,7 @@ impl Policy {
 
 /// A value as an indicator has it.
 #[derive(Debug)]
+#[allow(clippy::struct_field_names)]
 pub(super) struct Value {
     pub(super) kind: IndicatorType,
     pub(super) value: String,
@@ -72,12 +73,11 @@ pub(super) struct Compiled {
 
 impl Compiled {
     pub(super) fn leave_out(&mut self, skip: Skip) {
-        match self.left_out.iter_mut().find(|l| l.reason == skip.reason) {
-            Some(known) => known.count = known.count.saturating_add(1),
-            None => {
-                let Skip { reason, detail } = skip;
-                self.left_out.push(LeftOut { reason, detail, count: 1 });
-            }
+        if let Some(known) = self.left_out.iter_mut().find(|l| l.reason == skip.reason) {
+            known.count = known.count.saturating_add(1);
+        } else {
+            let Skip { reason, detail } = skip;
+            self.left_out.push(LeftOut { reason, detail, count: 1 });
         }
     }
 }
@@ -123,7 +123,9 @@ impl Compiler<'_> {
             return self.compiled.leave_out(reason.into());
         }
         let scope = Scope { notes: scope.notes.with(Note::AnyOf), ..scope };
-        parts.iter().for_each(|part| self.observation(part, scope));
+        for part in parts {
+            self.observation(part, scope);
+        }
     }
 
     fn qualified(
@@ -213,7 +215,9 @@ fn alternatives<'t, 'p>(comparison: &'t Comparison<'p>) -> Option<Vec<Vec<&'t Te
             let mut all: Vec<Vec<&Test<'_>>> = vec![Vec::new()];
             for part in parts {
                 if let Comparison::Test(test) = part {
-                    all.iter_mut().for_each(|tests| tests.push(test));
+                    for tests in &mut all {
+                        tests.push(test);
+                    }
                     continue;
                 }
                 let more = alternatives(part)?;
