@@ -171,7 +171,7 @@ impl Draft {
         };
         let pattern = Pattern::parse(text)
             .map_err(|error| Skip::new(SkipReason::InvalidPattern, error.to_string()))?;
-        let Compiled { atoms, left_out } = compile(pattern.observation(), policy);
+        let Compiled { atoms, left_out, .. } = compile(pattern.observation(), policy);
         self.left_out = left_out;
         if atoms.is_empty() {
             return Err(self.left_out_alone());
@@ -244,7 +244,8 @@ impl Draft {
 
     /// Leaves out what isn't pushed: alternatives whose time is over, and protected values.
     fn keep_active(&mut self, policy: &Policy) -> Result<(), Skip> {
-        let mut left = Compiled { atoms: Vec::new(), left_out: std::mem::take(&mut self.left_out) };
+        let left_out = std::mem::take(&mut self.left_out);
+        let mut left = Compiled { left_out, ..Compiled::default() };
         for mut atom in std::mem::take(&mut self.atoms) {
             if let Some(until) = atom.until.filter(|_| atom.over) {
                 left.leave_out(Skip::new(SkipReason::Expired, format!("since {until}")));

@@ -7,6 +7,7 @@ mod alternative;
 mod target;
 mod value;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::actions::Actions;
@@ -45,7 +46,7 @@ impl Policy {
 }
 
 /// A value as an indicator has it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::struct_field_names)]
 pub(super) struct Value {
     pub(super) kind: IndicatorType,
@@ -54,7 +55,7 @@ pub(super) struct Value {
 }
 
 /// A value that a pattern makes.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Atom {
     pub(super) value: Value,
     /// When the pattern says it ends.
@@ -69,9 +70,22 @@ pub(super) struct Compiled {
     pub(super) atoms: Vec<Atom>,
     /// The alternatives that make nothing, by reason.
     pub(super) left_out: Vec<LeftOut>,
+    /// How many atoms there are when twins are next looked for.
+    pub(super) crowded: usize,
 }
 
 impl Compiled {
+    /// Twins are dropped from time to time, so that a short text with many alternatives doesn't fill the memory.
+    fn add(&mut self, atom: Atom) {
+        const CROWD: usize = 1024;
+        self.atoms.push(atom);
+        if self.atoms.len() >= self.crowded.max(CROWD) {
+            let mut seen = HashSet::new();
+            self.atoms.retain(|atom| seen.insert(atom.clone()));
+            self.crowded = self.atoms.len() * 2;
+        }
+    }
+
     pub(super) fn leave_out(&mut self, skip: Skip) {
         if let Some(known) = self.left_out.iter_mut().find(|l| l.reason == skip.reason) {
             known.count = known.count.saturating_add(1);
@@ -186,7 +200,7 @@ impl Compiler<'_> {
                     match value {
                         Ok(value) => {
                             let value = Value { notes: value.notes.and(notes), ..value };
-                            self.compiled.atoms.push(Atom { value, until, over });
+                            self.compiled.add(Atom { value, until, over });
                         }
                         Err(skip) => self.compiled.leave_out(skip),
                     }
