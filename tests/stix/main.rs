@@ -1,6 +1,8 @@
 //! STIX: what a pattern means, and that no text can do harm.
 
 mod example;
+mod feeds;
+mod golden;
 mod grammar;
 mod hostile;
 mod made;

@@ -50,7 +50,7 @@ impl Actions {
             }
             actions.rows.push((kind, row));
         }
-        for kind in options.actions.keys().filter(|kind| !TYPES.contains(kind)) {
+        if let Some(kind) = options.actions.keys().find(|kind| !TYPES.contains(kind)) {
             return Err(Error::invalid_input(format!("{kind} can be read as a type, and not set")));
         }
         Ok(actions)

@@ -23,6 +23,10 @@ pub(super) enum Verdict {
     Skipped(Skip),
 }
 
+/// By what versions are told apart; what has no time is older than what has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(Option<Timestamp>);
+
 /// An indicator object, read.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -37,7 +41,7 @@ pub(super) struct Draft {
     pub(super) atoms: Vec<Atom>,
     pub(super) left_out: Vec<LeftOut>,
     /// Of which version the values are, if a revoked one has none of its own.
-    values_of: Option<Option<Timestamp>>,
+    values_of: Option<Version>,
     pub(super) tlp: Option<Tlp>,
     /// Markings whose definitions have yet to come.
     pub(super) markings: Vec<String>,
@@ -68,7 +72,7 @@ impl Draft {
 
     /// A revoked version that says nothing of the pattern revokes what the newest version before it said.
     pub(super) fn take_values(&mut self, older: &mut Self) {
-        let known = older.values_of.unwrap_or(older.modified);
+        let known = older.values_of.unwrap_or(Version(older.modified));
         let newest = self.values_of.is_none_or(|of| of <= known);
         let own = !self.atoms.is_empty() && self.values_of.is_none();
         if self.is_revoked() && !own && newest && !older.atoms.is_empty() {
@@ -167,7 +171,7 @@ impl Draft {
         };
         let pattern = Pattern::parse(text)
             .map_err(|error| Skip::new(SkipReason::InvalidPattern, error.to_string()))?;
-        let Compiled { atoms, left_out } = compile(pattern.observation(), policy);
+        let Compiled { atoms, left_out, .. } = compile(pattern.observation(), policy);
         self.left_out = left_out;
         if atoms.is_empty() {
             return Err(self.left_out_alone());
@@ -240,7 +244,8 @@ impl Draft {
 
     /// Leaves out what isn't pushed: alternatives whose time is over, and protected values.
     fn keep_active(&mut self, policy: &Policy) -> Result<(), Skip> {
-        let mut left = Compiled { atoms: Vec::new(), left_out: std::mem::take(&mut self.left_out) };
+        let left_out = std::mem::take(&mut self.left_out);
+        let mut left = Compiled { left_out, ..Compiled::default() };
         for mut atom in std::mem::take(&mut self.atoms) {
             if let Some(until) = atom.until.filter(|_| atom.over) {
                 left.leave_out(Skip::new(SkipReason::Expired, format!("since {until}")));

@@ -84,10 +84,7 @@ impl Merge<'_> {
                 let mut places = Vec::with_capacity(atoms.len());
                 for atom in atoms {
                     let (modified, confidence) = (draft.modified, draft.confidence);
-                    let at = self.plan(place, atom, until, modified, confidence);
-                    if !places.contains(&at) {
-                        places.push(at);
-                    }
+                    places.extend(self.plan(place, atom, until, modified, confidence));
                 }
                 Fate::Planned(places)
             }
@@ -114,6 +111,7 @@ impl Merge<'_> {
         tlp.filter(|tlp| *tlp > self.policy.options.tlp_at_most)
     }
 
+    /// Where the value stands, if the source hadn't brought it before.
     fn plan(
         &mut self,
         source: usize,
@@ -121,7 +119,7 @@ impl Merge<'_> {
         valid_until: Option<Timestamp>,
         modified: Option<Timestamp>,
         confidence: Option<u8>,
-    ) -> usize {
+    ) -> Option<usize> {
         let Atom { value: Value { kind, value, notes }, until, .. } = atom;
         let stated = match (until, valid_until) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -139,9 +137,10 @@ impl Merge<'_> {
             known.confidence = known.confidence.max(confidence);
             known.modified = known.modified.max(modified);
             known.notes = known.notes.and(notes);
-            if known.sources.last() != Some(&source) {
-                known.sources.push(source);
+            if known.sources.last() == Some(&source) {
+                return None;
             }
+            known.sources.push(source);
         } else {
             // A type without an action was left out before.
             let action = self.policy.actions.of(&kind).cloned().unwrap_or_default();
@@ -156,7 +155,7 @@ impl Merge<'_> {
                 notes,
             });
         }
-        at
+        Some(at)
     }
 
     /// Withdraws what no object of the feed wants any more.
@@ -181,9 +180,10 @@ impl Merge<'_> {
                 let at = self.by_withdrawn.place(&key, new, same);
                 if let Some(known) = self.withdrawals.get_mut(at) {
                     known.cause = known.cause.min(cause);
-                    if known.sources.last() != Some(&place) {
-                        known.sources.push(place);
+                    if known.sources.last() == Some(&place) {
+                        continue;
                     }
+                    known.sources.push(place);
                 } else {
                     let sources = vec![place];
                     self.withdrawals.push(Withdrawal {
@@ -193,9 +193,7 @@ impl Merge<'_> {
                         sources,
                     });
                 }
-                if !places.contains(&at) {
-                    places.push(at);
-                }
+                places.push(at);
             }
             if let Some(source) = sources.get_mut(place) {
                 source.fate = Fate::Withdrawn { cause, withdrawals: places };

@@ -251,17 +251,15 @@ impl Plan {
         }
         text.push_str(&source.id);
         if planned.sources.len() > 1 {
-            text.push_str(&format!(" and {} more", planned.sources.len() - 1));
+            text.extend([" and ", &(planned.sources.len() - 1).to_string(), " more"]);
         }
         if let Some(base) = &options.base_url {
-            let base = base.trim_end_matches('/');
-            text.push_str(&format!(" {base}/intelligence/objects/{}", source.id));
+            text.extend([" ", base.trim_end_matches('/'), "/intelligence/objects/", &source.id]);
         }
         text
     }
 
     /// The plan for people: what is to be done, what isn't and why.
-    #[must_use]
     pub fn table(&self) -> Table<'_> {
         Table::of(self)
     }

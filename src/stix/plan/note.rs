@@ -112,7 +112,7 @@ impl fmt::Display for Note {
 }
 
 /// A set of [`Note`]s.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Notes(u32);
 
 impl Notes {

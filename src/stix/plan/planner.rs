@@ -15,7 +15,7 @@ use super::rules::Policy;
 use super::skip::{Skip, SkipReason};
 use super::tlp::Tlp;
 use crate::error::{Error, Result};
-use crate::stix::reader::{Glimpse, LONGEST_OBJECT, Object, Reader, Sink, Stop};
+use crate::stix::reader::{Glimpse, Object, Reader, Sink, Stop};
 
 /// So many types of other objects are counted by name.
 const MOST_TYPES: usize = 100;
@@ -68,15 +68,6 @@ impl Planner {
     /// Takes the next piece of the feed. What can't be read is told by [`finish`](Self::finish).
     pub fn push(&mut self, piece: &[u8]) {
         self.reader.push(piece, &mut self.gather);
-    }
-
-    /// Takes one object by itself, as JSON, between two feeds or instead of one.
-    pub(crate) fn push_object(&mut self, object: &[u8]) {
-        if object.len() > LONGEST_OBJECT {
-            self.gather.too_long(object);
-        } else {
-            self.gather.object(object);
-        }
     }
 
     /// The plan.

@@ -166,7 +166,7 @@ pub(in crate::stix) struct Inner<'a> {
     pub(in crate::stix) detection: Option<bool>,
 }
 
-impl<'a> Inner<'a> {
+impl Inner<'_> {
     pub(super) fn take(&mut self, other: Self) {
         self.tlp = other.tlp.or(self.tlp.take());
         self.marking_refs.extend(other.marking_refs);

@@ -127,12 +127,11 @@ impl Reader {
                     piece = rest;
                     self.offset += 1;
                 }
-                None => self.mark = None,
                 Some(_) if seen > 0 || matches!(first, 0xfe | 0xff | 0x00) => {
                     self.state = State::Stopped(Stop::Encoding);
                     self.mark = None;
                 }
-                Some(_) => self.mark = None,
+                _ => self.mark = None,
             }
         }
         let base = self.offset;
@@ -144,22 +143,32 @@ impl Reader {
 
     /// Says that the feed has ended.
     pub(super) fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
-        let mut whole = true;
-        // A line without an end may have swallowed lines that are whole.
-        while self.frames.is_empty() && matches!(self.state, State::Object(_)) {
-            whole = false;
-            let kept = std::mem::take(&mut self.kept);
-            self.state = State::Between;
-            let Some(line) = memchr::memchr(b'\n', &kept) else { break };
-            self.junk(kept.get(..line).unwrap_or_default(), sink);
-            self.state = State::Between;
-            let rest = kept.get(line + 1..).unwrap_or_default();
-            self.read(rest, self.offset.saturating_sub(rest.len() as u64), sink);
-        }
         match self.state {
             State::Stopped(stop) => Err(stop),
-            State::Between | State::Junk if whole && self.frames.is_empty() => Ok(()),
+            State::Between | State::Junk if self.frames.is_empty() => Ok(()),
+            State::Object(_) if self.frames.is_empty() => {
+                self.swallowed_lines(sink);
+                Err(Stop::CutShort)
+            }
             _ => Err(Stop::CutShort),
+        }
+    }
+
+    /// A line without an end may have swallowed lines that are whole. Each is read by itself and once, so that not
+    /// even lines that all lack their end take more than that.
+    fn swallowed_lines<S: Sink>(&mut self, sink: &mut S) {
+        let kept = std::mem::take(&mut self.kept);
+        let Some(first) = memchr::memchr(b'\n', &kept) else { return };
+        let (first, rest) = kept.split_at_checked(first).unwrap_or_default();
+        self.junk(first, sink);
+        for line in rest.split(|byte| *byte == b'\n') {
+            self.state = State::Between;
+            self.read(line, self.offset, sink);
+            if !self.frames.is_empty() || !matches!(self.state, State::Between | State::Junk) {
+                self.frames.clear();
+                self.kept.clear();
+                self.junk(line, sink);
+            }
         }
     }
 
@@ -182,13 +191,13 @@ impl Reader {
                     }
                     rest.get(end.unwrap_or(rest.len())..).unwrap_or_default()
                 }
-                State::Junk => match memchr::memchr(b'\n', rest) {
-                    Some(end) => rest.get(end + 1..).unwrap_or_default(),
-                    None => {
+                State::Junk => {
+                    let end = memchr::memchr(b'\n', rest);
+                    if end.is_none() {
                         self.state = State::Junk;
-                        &[]
                     }
-                },
+                    end.and_then(|end| rest.get(end + 1..)).unwrap_or_default()
+                }
                 State::Stopped(stop) => {
                     self.state = State::Stopped(stop);
                     &[]

@@ -1,7 +1,8 @@
 //! One alternative of a pattern: tests that all have to hold for one object.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::target::{Algorithm, FileOf, Target};
 use super::value::{addresses, domain, hash, url};
@@ -60,11 +61,13 @@ impl<'f, 'p> Fact<'f, 'p> {
     fn of(test: &'f Test<'p>, policy: &Policy) -> Self {
         let mut network = false;
         let asked = match &test.condition {
-            Condition::IsSubset(text) => {
+            Condition::IsSubset(asked) => {
                 network = true;
-                Ok(vec![Cow::Borrowed(&**text)])
+                Ok(vec![Cow::Borrowed(&**asked)])
             }
-            Condition::Like(text) if !text.contains(['%', '_']) => Ok(vec![Cow::Borrowed(&**text)]),
+            Condition::Like(asked) if !asked.contains(['%', '_']) => {
+                Ok(vec![Cow::Borrowed(&**asked)])
+            }
             _ => match test.equals() {
                 Some(literals) => {
                     let texts: Option<Vec<_>> =
@@ -164,21 +167,19 @@ fn thumbprint(text: &str) -> Read<Value> {
 
 /// Two tests of one property that no value passes.
 fn contradictions<'p>(facts: &[Fact<'_, 'p>]) -> Read<()> {
-    let mut seen: HashMap<&Path<'p>, Vec<&Cow<'_, str>>> = HashMap::new();
+    let mut seen: HashMap<&Path<'p>, HashSet<Cow<'_, str>>> = HashMap::new();
     for fact in facts.iter().filter(|fact| fact.is_equality()) {
         // A list may hold both.
         if fact.path.steps().contains(&Step::Any) {
             continue;
         }
-        let texts = fact.texts()?;
-        let hash = matches!(fact.target, Target::Hash(..) | Target::Certificate);
-        let same = |a: &str, b: &str| if hash { a.eq_ignore_ascii_case(b) } else { a == b };
+        let texts: HashSet<_> = fact.texts()?.iter().map(|text| fact.target.key(text)).collect();
         match seen.entry(fact.path) {
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(texts.iter().collect());
+            Entry::Vacant(entry) => {
+                entry.insert(texts);
             }
-            std::collections::hash_map::Entry::Occupied(mut entry) => {
-                entry.get_mut().retain(|known| texts.iter().any(|text| same(known, text)));
+            Entry::Occupied(mut entry) => {
+                entry.get_mut().retain(|known| texts.contains(known));
                 if entry.get().is_empty() {
                     return Err(Skip::new(SkipReason::Contradiction, fact.path.to_string()));
                 }
@@ -189,28 +190,26 @@ fn contradictions<'p>(facts: &[Fact<'_, 'p>]) -> Read<()> {
 }
 
 /// The texts that all equalities with that target leave; `None` if there is no equality with it.
-fn common<'f>(
-    facts: &'f [Fact<'f, '_>],
-    target: Target,
-    same: impl Fn(&str, &str) -> bool,
-) -> Option<Vec<&'f Cow<'f, str>>> {
+fn common<'f>(facts: &'f [Fact<'f, '_>], target: Target) -> Option<Vec<&'f Cow<'f, str>>> {
     let mut equalities = facts
         .iter()
         .filter(|fact| fact.target == target && fact.is_equality())
         .filter_map(|fact| fact.texts().ok());
     let mut common: Vec<_> = equalities.next()?.iter().collect();
     for texts in equalities {
-        common.retain(|known| texts.iter().any(|text| same(known, text)));
+        let texts: HashSet<_> = texts.iter().map(|text| target.key(text)).collect();
+        common.retain(|known| texts.contains(&target.key(known)));
     }
     Some(common)
 }
 
-fn same_hash(a: &str, b: &str) -> bool {
-    a.trim().eq_ignore_ascii_case(b.trim())
-}
-
 /// A file by its hashes and whatever else it must have: the strongest hash says it all.
 fn file(facts: &[Fact<'_, '_>], of: FileOf, policy: &Policy) -> Read<Vec<Read<Value>>> {
+    let first = facts.first().and_then(holder);
+    let one = first.is_some() && facts.iter().all(|fact| holder(fact) == first);
+    if of == FileOf::Content && !one {
+        return Err(conjunction(facts));
+    }
     let mut notes = Notes::NONE;
     let mut kinds = 0;
     for algorithm in [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5] {
@@ -227,7 +226,7 @@ fn file(facts: &[Fact<'_, '_>], of: FileOf, policy: &Policy) -> Read<Vec<Read<Va
     let mut made = Vec::new();
     for algorithm in [Algorithm::Sha256, Algorithm::Sha1, Algorithm::Md5] {
         let target = Target::Hash(of, algorithm);
-        let Some(texts) = common(facts, target, same_hash) else { continue };
+        let Some(texts) = common(facts, target) else { continue };
         if texts.is_empty() {
             return Err(Skip::new(SkipReason::Contradiction, "two hashes of one kind"));
         }
@@ -242,9 +241,15 @@ fn file(facts: &[Fact<'_, '_>], of: FileOf, policy: &Policy) -> Read<Vec<Read<Va
     if made.is_empty() { Err(first_reason(facts)) } else { Ok(made) }
 }
 
+/// What has the hash; none if it is any of several, as `[*]` may be another one in each test.
+fn holder<'f, 'p>(fact: &'f Fact<'_, 'p>) -> Option<(&'f str, &'f [Step<'p>])> {
+    let (_, steps) = fact.path.steps().split_last()?;
+    (!steps.contains(&Step::Any)).then(|| (fact.path.object(), steps))
+}
+
 /// A certificate by its thumbprint, whatever else it must have.
 fn certificate(facts: &[Fact<'_, '_>], _: &Policy) -> Read<Vec<Read<Value>>> {
-    let Some(texts) = common(facts, Target::Certificate, same_hash) else {
+    let Some(texts) = common(facts, Target::Certificate) else {
         return Err(first_reason(facts));
     };
     if texts.is_empty() {
@@ -290,20 +295,21 @@ fn network(facts: &[Fact<'_, '_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
     let mains = || facts.iter().filter(|fact| fact.target == main);
     let alone = || mains().next().filter(|fact| fact.asked.is_ok() && mains().count() == 1);
     let chosen = mains().find(|fact| fact.is_equality()).or_else(alone);
+    let object = mains().next().map_or("", |fact| fact.path.object());
     let mut details = Vec::new();
     for fact in facts {
         match fact.target {
-            target if target == main => {
+            target if target == main && fact.path.object() == object => {
                 let exact = fact.is_equality() || chosen.is_some_and(|c| std::ptr::eq(c, fact));
                 details.extend((!exact).then_some(fact));
             }
-            Target::DestinationType if main == Target::Destination => {}
-            Target::OriginType if main == Target::Origin => {}
+            Target::DestinationType if main == Target::Destination && fact.is_equality() => {}
+            Target::OriginType if main == Target::Origin && fact.is_equality() => {}
             Target::Origin | Target::OriginType if main == Target::Destination => {
                 details.push(fact);
             }
             Target::Traffic | Target::DestinationType | Target::OriginType => details.push(fact),
-            Target::NetworkProperty if same_object(facts, main, fact) => details.push(fact),
+            Target::NetworkProperty if fact.path.object() == object => details.push(fact),
             _ => return Err(conjunction(facts)),
         }
     }
@@ -319,7 +325,7 @@ fn network(facts: &[Fact<'_, '_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
     {
         return Err(Skip::new(SkipReason::NetworkDetail, detail.path.to_string()));
     }
-    let texts: Vec<_> = match common(facts, main, |a, b| a == b) {
+    let texts: Vec<_> = match common(facts, main) {
         Some(common) => common.into_iter().cloned().collect(),
         None => fact.texts()?.to_vec(),
     };
@@ -330,45 +336,29 @@ fn network(facts: &[Fact<'_, '_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
         notes: v.notes.with_if(!details.is_empty(), Note::NetworkDetailDropped),
         ..v
     };
-    let types: Vec<_> = facts
-        .iter()
-        .filter(|fact| matches!(fact.target, Target::DestinationType | Target::OriginType))
-        .filter(|fact| (fact.target == Target::DestinationType) == (main == Target::Destination))
-        .collect();
-    let mut made = made(fact, &texts, policy)?;
-    for value in &mut made {
-        let Ok(known) = value else { continue };
-        if let Some(skip) = types.iter().find_map(|fact| disagrees(fact, known)) {
-            *value = Err(skip);
-        }
-    }
-    Ok(made.into_iter().map(|value| value.map(widened)).collect())
-}
-
-/// Whether a property stands on the same kind of object as what is made of the pattern.
-fn same_object(facts: &[Fact<'_, '_>], main: Target, fact: &Fact<'_, '_>) -> bool {
-    facts.iter().any(|f| f.target == main && f.path.object() == fact.path.object())
-}
-
-/// A test of the type of what a connection goes to, held against the value.
-fn disagrees(fact: &Fact<'_, '_>, value: &Value) -> Option<Skip> {
-    let texts = match fact.texts() {
-        Ok(texts) => texts,
-        Err(skip) => return Some(skip),
+    let types = match main {
+        Target::Destination => common(facts, Target::DestinationType),
+        Target::Origin => common(facts, Target::OriginType),
+        _ => None,
     };
-    let v6 = value.value.contains(':');
-    let kind = match value.kind {
-        IndicatorType::IpAddress if v6 => "ipv6-addr",
+    let types: Option<HashSet<_>> = types.map(|types| types.into_iter().map(|t| &**t).collect());
+    let agrees = |value: Value| match &types {
+        Some(types) if !types.contains(object_type(&value)) => {
+            let what = format!("{} is an {}", value.value, object_type(&value));
+            Err(Skip::new(SkipReason::Contradiction, what))
+        }
+        _ => Ok(widened(value)),
+    };
+    Ok(made(fact, &texts, policy)?.into_iter().map(|value| value.and_then(agrees)).collect())
+}
+
+/// The STIX object that has the value.
+fn object_type(value: &Value) -> &'static str {
+    match value.kind {
+        IndicatorType::IpAddress if value.value.contains(':') => "ipv6-addr",
         IndicatorType::IpAddress => "ipv4-addr",
         _ => "domain-name",
-    };
-    let agrees = texts.iter().any(|text| text == kind);
-    (!agrees).then(|| {
-        Skip::new(
-            SkipReason::Contradiction,
-            format!("{} isn't {}", value.value, texts.join(" or ")),
-        )
-    })
+    }
 }
 
 fn conjunction(facts: &[Fact<'_, '_>]) -> Skip {
@@ -380,8 +370,8 @@ fn conjunction(facts: &[Fact<'_, '_>]) -> Skip {
 
 /// Of tests that make nothing, why the first doesn't; a test that could is asked first.
 fn first_reason(facts: &[Fact<'_, '_>]) -> Skip {
-    let useful = facts.iter().filter(|fact| fact.target.reason().is_none());
-    if let Some(skip) = useful.filter_map(|fact| fact.texts().err()).next() {
+    let mut useful = facts.iter().filter(|fact| fact.target.reason().is_none());
+    if let Some(skip) = useful.find_map(|fact| fact.texts().err()) {
         return skip;
     }
     let mut reasons = facts.iter().filter_map(|f| Some((f.target.reason()?, f.path)));

@@ -7,6 +7,7 @@ mod alternative;
 mod target;
 mod value;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::actions::Actions;
@@ -45,7 +46,8 @@ impl Policy {
 }
 
 /// A value as an indicator has it.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_field_names)]
 pub(super) struct Value {
     pub(super) kind: IndicatorType,
     pub(super) value: String,
@@ -53,7 +55,7 @@ pub(super) struct Value {
 }
 
 /// A value that a pattern makes.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Atom {
     pub(super) value: Value,
     /// When the pattern says it ends.
@@ -68,16 +70,28 @@ pub(super) struct Compiled {
     pub(super) atoms: Vec<Atom>,
     /// The alternatives that make nothing, by reason.
     pub(super) left_out: Vec<LeftOut>,
+    /// How many atoms there are when twins are next looked for.
+    pub(super) crowded: usize,
 }
 
 impl Compiled {
+    /// Twins are dropped from time to time, so that a short text with many alternatives doesn't fill the memory.
+    fn add(&mut self, atom: Atom) {
+        const CROWD: usize = 1024;
+        self.atoms.push(atom);
+        if self.atoms.len() >= self.crowded.max(CROWD) {
+            let mut seen = HashSet::new();
+            self.atoms.retain(|atom| seen.insert(atom.clone()));
+            self.crowded = self.atoms.len() * 2;
+        }
+    }
+
     pub(super) fn leave_out(&mut self, skip: Skip) {
-        match self.left_out.iter_mut().find(|l| l.reason == skip.reason) {
-            Some(known) => known.count = known.count.saturating_add(1),
-            None => {
-                let Skip { reason, detail } = skip;
-                self.left_out.push(LeftOut { reason, detail, count: 1 });
-            }
+        if let Some(known) = self.left_out.iter_mut().find(|l| l.reason == skip.reason) {
+            known.count = known.count.saturating_add(1);
+        } else {
+            let Skip { reason, detail } = skip;
+            self.left_out.push(LeftOut { reason, detail, count: 1 });
         }
     }
 }
@@ -123,7 +137,9 @@ impl Compiler<'_> {
             return self.compiled.leave_out(reason.into());
         }
         let scope = Scope { notes: scope.notes.with(Note::AnyOf), ..scope };
-        parts.iter().for_each(|part| self.observation(part, scope));
+        for part in parts {
+            self.observation(part, scope);
+        }
     }
 
     fn qualified(
@@ -184,7 +200,7 @@ impl Compiler<'_> {
                     match value {
                         Ok(value) => {
                             let value = Value { notes: value.notes.and(notes), ..value };
-                            self.compiled.atoms.push(Atom { value, until, over });
+                            self.compiled.add(Atom { value, until, over });
                         }
                         Err(skip) => self.compiled.leave_out(skip),
                     }
@@ -213,7 +229,9 @@ fn alternatives<'t, 'p>(comparison: &'t Comparison<'p>) -> Option<Vec<Vec<&'t Te
             let mut all: Vec<Vec<&Test<'_>>> = vec![Vec::new()];
             for part in parts {
                 if let Comparison::Test(test) = part {
-                    all.iter_mut().for_each(|tests| tests.push(test));
+                    for tests in &mut all {
+                        tests.push(test);
+                    }
                     continue;
                 }
                 let more = alternatives(part)?;

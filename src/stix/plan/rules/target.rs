@@ -1,5 +1,7 @@
 //! What a property of a STIX object is to Defender.
 
+use std::borrow::Cow;
+
 use super::Policy;
 use crate::stix::pattern::{Path, Step};
 use crate::stix::plan::skip::SkipReason;
@@ -147,6 +149,16 @@ impl Target {
             Self::Nothing(reason) => Some(reason),
             _ => None,
         }
+    }
+
+    /// A text by which equal values are told, whose case matters only where it tells values apart.
+    pub(super) fn key(self, text: &str) -> Cow<'_, str> {
+        let hash = matches!(self, Self::Hash(..) | Self::Certificate);
+        let text = if hash { text.trim() } else { text };
+        if hash && text.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Cow::Owned(text.to_ascii_lowercase());
+        }
+        Cow::Borrowed(text)
     }
 
     /// The file it is about.
