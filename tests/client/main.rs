@@ -19,6 +19,7 @@ mod line;
 mod lists;
 mod many_tenants;
 mod proxying;
+mod push_example;
 mod pushing;
 mod pushing_trouble;
 mod quotas;

@@ -6,10 +6,10 @@ use super::Phase;
 use super::report::DeletionOutcome;
 use super::run::Run;
 use super::world::is_value;
-use crate::Filter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::indicators::{BatchDeleteIndicators, DeleteIndicator, LARGEST_BATCH};
 use crate::model::{Indicator, IndicatorAction, IndicatorType};
+use crate::odata::Filter;
 use crate::types::IndicatorId;
 
 /// So many are read one by one; more are looked up in a fresh list of ours, which is sooner done and so less old when

@@ -7,10 +7,10 @@ use super::report::{
 use super::sources::sources;
 use super::world::{Standing, World, is_value};
 use super::{Phase, Progress, Tell};
-use crate::NewIndicator;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::indicators::LARGEST_BATCH;
+use crate::indicators::NewIndicator;
 use crate::model::{Indicator, IndicatorType};
 use crate::stix::plan::Plan;
 use crate::types::IndicatorId;

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use crate::NewIndicator;
 use crate::client::Client;
 use crate::error::Result;
+use crate::indicators::NewIndicator;
 use crate::indicators::value::wire_value;
 use crate::model::{Indicator, IndicatorType};
 use crate::types::IndicatorId;
