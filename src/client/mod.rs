@@ -176,6 +176,12 @@ impl Client {
         Ok(said.or_else(|| sender.tokens.tenant().map(str::to_owned)))
     }
 
+    /// The roles of the application that reads, as its token says.
+    pub(crate) async fn reading_roles(&self) -> Result<Vec<String>> {
+        let bearer = self.sender_for(Safety::Read).token(Safety::Read).await?;
+        Ok(bearer.claims().roles.clone())
+    }
+
     fn sender_for(&self, safety: Safety) -> &Sender {
         match &self.shared.reader {
             Some(reader) if safety == Safety::Read => reader,

@@ -49,8 +49,12 @@ pub fn domains(count: usize) -> Plan {
 
 /// What is there of ours, by id, and of others.
 pub fn store(emulator: &Emulator, application: &str) -> (BTreeMap<String, Value>, Vec<Value>) {
+    parted(emulator.indicators(), application)
+}
+
+fn parted(all: Vec<Value>, application: &str) -> (BTreeMap<String, Value>, Vec<Value>) {
     let (ours, others): (Vec<_>, Vec<_>) =
-        emulator.indicators().into_iter().partition(|i| i["application"] == application);
+        all.into_iter().partition(|i| i["application"] == application);
     (ours.into_iter().map(|i| (i["id"].as_str().unwrap().to_owned(), i)).collect(), others)
 }
 
@@ -62,6 +66,25 @@ pub fn others(emulator: &Emulator, application: &str) -> Vec<Value> {
 pub fn check(emulator: &Emulator, plan: &Plan, report: &PushReport, others_before: &[Value]) {
     let (ours, others) = store(emulator, report.application());
     assert_eq!(others, others_before, "nobody else's indicator changed");
+    check_ours(&ours, plan, report);
+}
+
+/// The same in a tenant that is full but for so many, where a copy of all there was takes its time.
+pub fn check_full(emulator: &Emulator, plan: &Plan, report: &PushReport, room: usize) {
+    let all = emulator.indicators();
+    assert_eq!(all.len(), 15_000 - room);
+    let (ours, others) = parted(all, report.application());
+    assert!(others.iter().all(|other| other["lastUpdatedBy"].is_null()));
+    check_ours(&ours, plan, report);
+}
+
+/// Lets somebody else fill the tenant but for so many.
+pub fn fill(emulator: &Emulator, room: usize) {
+    let left = 15_000 - room - emulator.indicators().len();
+    emulator.add_indicators(Actor::Analyst, left);
+}
+
+fn check_ours(ours: &BTreeMap<String, Value>, plan: &Plan, report: &PushReport) {
     assert_eq!(report.sources().len(), plan.sources().len());
     for (result, source) in report.sources().iter().zip(plan.sources()) {
         assert_eq!((result.index, &result.id), (source.index, &source.id));
@@ -86,8 +109,7 @@ pub fn check(emulator: &Emulator, plan: &Plan, report: &PushReport, others_befor
     }
     if report.is_complete() && report.departed().is_empty() {
         let told: Vec<_> = told.into_iter().collect();
-        let there: Vec<_> = ours.into_keys().collect();
-        let strays: Vec<_> = there.iter().filter(|id| !told.contains(id)).collect();
+        let strays: Vec<_> = ours.keys().filter(|id| !told.contains(id)).collect();
         assert!(strays.is_empty(), "in the store, and not in the report: {strays:?}");
     }
 }
@@ -123,6 +145,7 @@ async fn twelve_hundred_go_in_three_batches_and_a_second_time_not_at_all() {
     check(&emulator, &plan, &report, &before);
     assert_eq!(ends(&report), [(SourceOutcome::Accepted, 1200)]);
     assert!(report.is_complete() && report.application() == "defender-response");
+    assert_eq!(report.sees_others(), Some(true));
     assert_eq!(report.active_before(), before.len());
     assert_eq!(writes(&emulator), 3);
 
@@ -186,11 +209,11 @@ async fn somebody_elses_stays_as_it_is_and_is_told() {
     let report = client.indicators().push(&plan).await.unwrap();
     check(&emulator, &plan, &report, &before);
     let outcomes: Vec<_> = report.sources().iter().map(|source| source.outcome).collect();
-    use SourceOutcome::{Accepted, AlreadyPresent};
-    let there = [AlreadyPresent, AlreadyPresent, Accepted, AlreadyPresent, Accepted];
-    assert_eq!(outcomes, there);
+    let [there, new] = [SourceOutcome::AlreadyPresent, SourceOutcome::Accepted];
+    assert_eq!(outcomes, [there, there, new, there, new]);
     assert_eq!(report.indicators()[2].contested_by.len(), 1, "Allowed would win over ours");
     assert!(report.to_string().contains("somebody else's with another action"), "{report}");
+    assert!(report.sources()[2].reason.as_deref().is_some_and(|why| why.contains("may win")));
     assert!(report.is_complete());
 }
 
@@ -265,6 +288,8 @@ async fn what_was_replaced_and_could_not_be_deleted_is_told_and_deleted_the_next
     let report = client.indicators().push(&blocked).await.unwrap();
     check(&emulator, &blocked, &report, &before);
     assert_eq!(report.indicators()[0].leftover.len(), 1);
+    let reason = report.sources()[0].reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("couldn't be deleted"), "{reason}");
     assert!(!report.is_complete() && report.error().is_some());
 
     let again = client.indicators().push(&blocked).await.unwrap();

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use defender_response::emulator::{
-    Actor, Emulator, EmulatorBuilder, Fault, FaultRule, InMemory, PlainFault, StatusFault,
+    Emulator, EmulatorBuilder, Fault, FaultRule, InMemory, PlainFault, StatusFault,
 };
 use defender_response::model::{IndicatorAction, IndicatorType};
 use defender_response::stix::{IndicatorOutcome, Plan, PushReport, SourceOutcome};
-use defender_response::{Client, NewIndicator, TestClock, Transport, TransportError};
+use defender_response::{Client, Error, NewIndicator, TestClock, Transport, TransportError};
 use http::{Request, Response};
 use serde_json::{Value, json};
 
 use crate::pushing::{
-    calls, check, domain, domains, ends, object, options, others, plan_of, store, writes,
+    calls, check, check_full, domain, domains, ends, fill, object, options, others, plan_of, store,
+    writes,
 };
 use crate::script::{emulated, signing_in_to};
 
@@ -140,7 +141,7 @@ async fn what_cannot_be_settled_is_unknown_and_a_later_push_settles_it() {
     let plan = domains(1200);
     let report = pushed(&emulator, &client, &plan).await;
     assert_eq!(ends(&report), [(SourceOutcome::Unknown, 1000), (SourceOutcome::NotSent, 200)]);
-    assert!(report.error().is_some_and(|e| e.is_outcome_unknown()) && !report.is_complete());
+    assert!(report.error().is_some_and(Error::is_outcome_unknown) && !report.is_complete());
     assert!(report.to_string().contains("ENDED EARLY"), "{report}");
     let again = pushed(&emulator, &client, &plan).await;
     assert_eq!(ends(&again), [(SourceOutcome::Accepted, 1200)]);
@@ -219,16 +220,10 @@ async fn a_service_that_takes_smaller_batches_gets_them() {
     assert_eq!(calls(&emulator, "import_indicators"), 6, "one too many, and five of 250");
 }
 
-/// Fills the tenant with other people's indicators up to so many in all.
-fn fill(emulator: &Emulator, up_to: usize) {
-    let left = up_to - emulator.indicators().len();
-    emulator.add_indicators(Actor::Analyst, left);
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_is_what_matters_least_and_is_told() {
     let (emulator, client) = emulated(Emulator::builder());
-    fill(&emulator, 14_400);
+    fill(&emulator, 600);
     let sure = |n: usize| {
         let mut object = domain(n);
         object["confidence"] = json!(if n < 700 { 10 } else { 90 });
@@ -236,13 +231,13 @@ async fn what_does_not_fit_is_what_matters_least_and_is_told() {
     };
     let objects: Vec<_> = (0..1200).map(sure).collect();
     let plan = plan_of(&objects, &options(IndicatorAction::Block));
-    let report = pushed(&emulator, &client, &plan).await;
+    let report = client.indicators().push(&plan).await.unwrap();
+    check_full(&emulator, &plan, &report, 0);
     assert_eq!(ends(&report), [(SourceOutcome::Accepted, 600), (SourceOutcome::NoRoom, 600)]);
     for source in &report.sources()[700..] {
         assert_eq!(source.outcome, SourceOutcome::Accepted, "the surest go first");
     }
     assert_eq!(report.active_before(), 14_400);
-    assert_eq!(emulator.indicators().len(), 15_000);
     assert_eq!(calls(&emulator, "import_indicators"), 2, "nothing was sent that doesn't fit");
     assert!(!report.is_complete());
 }
@@ -250,32 +245,35 @@ async fn what_does_not_fit_is_what_matters_least_and_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_full_of_what_cannot_be_seen_refuses_and_that_is_told() {
     let (emulator, client) = emulated(Emulator::builder());
-    fill(&emulator, 14_400);
+    fill(&emulator, 600);
     emulator.set_roles(emulator.client_id(), &["Ti.ReadWrite"]);
-    let report = pushed(&emulator, &client, &domains(1200)).await;
+    let plan = domains(1200);
+    let report = client.indicators().push(&plan).await.unwrap();
+    check_full(&emulator, &plan, &report, 0);
     assert_eq!(ends(&report), [(SourceOutcome::Accepted, 600), (SourceOutcome::Failed, 600)]);
+    assert_eq!(report.sees_others(), Some(false));
+    assert!(report.to_string().contains("can't be seen"), "{report}");
     let reason = report.sources()[1199].reason.as_deref().unwrap_or_default();
     assert!(reason.contains("Maximum number of indicators"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn at_the_cap_and_only_there_what_is_replaced_goes_first() {
-    for (room, first) in [(0, "delete"), (10, "import"), (4, "delete")] {
+    for (room, first, calls) in [(0, "delete", 2), (4, "delete", 3)] {
         let (emulator, client) = emulated(Emulator::builder());
         let objects: Vec<_> = (0..10).map(domain).collect();
         let watched = plan_of(&objects, &options(IndicatorAction::Audit));
-        assert!(pushed(&emulator, &client, &watched).await.is_complete());
-        fill(&emulator, 15_000 - room);
+        assert!(client.indicators().push(&watched).await.unwrap().is_complete());
+        fill(&emulator, room);
         emulator.clear_journal();
         let blocked = plan_of(&objects, &options(IndicatorAction::Block));
-        let report = pushed(&emulator, &client, &blocked).await;
+        let report = client.indicators().push(&blocked).await.unwrap();
+        check_full(&emulator, &blocked, &report, room);
         assert_eq!(ends(&report), [(SourceOutcome::Accepted, 10)], "room for {room}");
         let done: Vec<_> = emulator.journal().into_iter().filter(|e| e.effect).collect();
         let done: Vec<_> = done.iter().map(|entry| entry.operation).collect();
         assert!(done[0].contains(first), "room for {room}: {done:?}");
-        let expected = if room == 4 { 3 } else { 2 };
-        assert_eq!(done.len(), expected, "room for {room}: {done:?}");
-        assert_eq!(emulator.indicators().len(), 15_000 - room);
+        assert_eq!(done.len(), calls, "room for {room}: {done:?}");
     }
 }
 
@@ -305,7 +303,7 @@ async fn a_right_that_is_lost_half_way_leaves_the_rest_not_sent() {
     let report = push.await.unwrap();
     check(&emulator, &plan, &report, &before);
     assert_eq!(ends(&report), [(SourceOutcome::Accepted, 500), (SourceOutcome::NotSent, 700)]);
-    assert!(report.error().is_some_and(|error| error.is_permission_denied()));
+    assert!(report.error().is_some_and(Error::is_permission_denied));
     assert!(report.sources()[1199].reason.is_some());
 }
 

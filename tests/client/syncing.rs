@@ -1,13 +1,14 @@
 //! A tenant brought in line with a feed, what is refused, and a dry run that writes nothing.
 
-use defender_response::emulator::{Actor, Emulator};
+use defender_response::emulator::Emulator;
 use defender_response::model::IndicatorAction;
 use defender_response::stix::{self, DeletionOutcome, Plan, SourceOutcome};
 use defender_response::{Client, NewIndicator};
 use serde_json::json;
 
 use crate::pushing::{
-    check, domain, domains, ends, options, others, plan_of, revoked, store, writes,
+    check, check_full, domain, domains, ends, fill, options, others, plan_of, revoked, store,
+    writes,
 };
 use crate::script::emulated;
 
@@ -121,14 +122,12 @@ async fn too_many_deletions_are_refused_before_anything_is_changed() {
 async fn what_leaves_makes_room_where_there_is_too_little() {
     let (emulator, client) = emulated(Emulator::builder());
     pushed(&client, &plan(0..40)).await;
-    let left = 15_000 - emulator.indicators().len();
-    emulator.add_indicators(Actor::Analyst, left);
+    fill(&emulator, 0);
     let next = plan(40..80);
-    let before = others(&emulator, OURS);
     let report = client.indicators().sync(&next, "feed").await.unwrap();
-    check(&emulator, &next, &report, &before);
+    check_full(&emulator, &next, &report, 0);
     assert_eq!(ends(&report), [(SourceOutcome::Accepted, 40)]);
-    assert!(report.is_complete() && emulator.indicators().len() == 15_000);
+    assert!(report.is_complete());
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,8 +166,7 @@ async fn a_dry_run_tells_what_would_be_and_writes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_counts_the_room_as_if_it_were_real() {
     let (emulator, client) = emulated(Emulator::builder());
-    let left = 14_400 - emulator.indicators().len();
-    emulator.add_indicators(Actor::Analyst, left);
+    fill(&emulator, 600);
     let dry = client.indicators().push(&domains(1200)).dry_run().await.unwrap();
     assert_eq!(ends(&dry), [(SourceOutcome::NoRoom, 600), (SourceOutcome::WouldSend, 600)]);
 }

@@ -7,7 +7,8 @@ use defender_response::{Client, IndicatorId, NewIndicator};
 use serde_json::{Value, json};
 
 use crate::pushing::{
-    calls, check, domain, ends, object, options, others, plan_of, revoked, store, writes,
+    calls, check, check_full, domain, ends, fill, object, options, others, plan_of, revoked, store,
+    writes,
 };
 use crate::pushing_trouble::{rewrite, with_hook};
 use crate::script::emulated;
@@ -41,15 +42,16 @@ async fn ours_is_deleted_theirs_stays_and_what_is_absent_is_told_apart() {
     let plan = block(&[revoked(domain(0)), revoked(domain(1)), revoked(domain(2)), over]);
     let report = pushed(&emulator, &client, &plan).await;
     let outcomes: Vec<_> = report.sources().iter().map(|source| source.outcome).collect();
-    use SourceOutcome::{Deleted, NotOurs, NotThere};
-    assert_eq!(outcomes, [Deleted, NotOurs, NotThere, Deleted]);
+    let [gone, theirs_stays, absent] =
+        [SourceOutcome::Deleted, SourceOutcome::NotOurs, SourceOutcome::NotThere];
+    assert_eq!(outcomes, [gone, theirs_stays, absent, gone]);
     assert_eq!(report.withdrawals()[1].outcome, DeletionOutcome::NotOurs { ids: vec![theirs] });
     assert_eq!(report.sources()[1].reason.as_deref(), Some("it is somebody else's"));
     assert!(store(&emulator, OURS).0.is_empty() && report.is_complete());
     assert!(calls(&emulator, "get_indicator") >= 2, "read again by id");
 
     let again = pushed(&emulator, &client, &plan).await;
-    assert_eq!(ends(&again), [(NotThere, 3), (NotOurs, 1)].map(|(o, n)| (o, n)));
+    assert_eq!(ends(&again), [(absent, 3), (theirs_stays, 1)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,11 +216,11 @@ async fn withdrawals_make_room_for_what_comes() {
     let (emulator, client) = emulated(Emulator::builder());
     let objects: Vec<_> = (0..30).map(domain).collect();
     assert!(pushed(&emulator, &client, &block(&objects)).await.is_complete());
-    let left = 15_000 - emulator.indicators().len();
-    emulator.add_indicators(defender_response::emulator::Actor::Analyst, left);
+    fill(&emulator, 0);
     let mut next: Vec<_> = (0..30).map(|n| revoked(domain(n))).collect();
     next.extend((30..60).map(domain));
-    let report = pushed(&emulator, &client, &block(&next)).await;
+    let plan = block(&next);
+    let report = client.indicators().push(&plan).await.unwrap();
+    check_full(&emulator, &plan, &report, 0);
     assert_eq!(ends(&report), [(SourceOutcome::Accepted, 30), (SourceOutcome::Deleted, 30)]);
-    assert_eq!(emulator.indicators().len(), 15_000);
 }

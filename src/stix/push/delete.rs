@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Phase;
 use super::report::DeletionOutcome;
 use super::run::Run;
-use super::world::is_value;
+use super::world::{PAGE, is_value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::indicators::{BatchDeleteIndicators, DeleteIndicator, LARGEST_BATCH};
 use crate::model::{Indicator, IndicatorAction, IndicatorType};
@@ -200,7 +200,7 @@ impl Run<'_> {
         }
         let wanted: std::collections::HashSet<_> = doomed.iter().map(|d| &d.id).collect();
         // Not by the tag: one that lost it is there all the same, and must not pass for gone.
-        let mut list = indicators.list(None::<Filter>).page_size(10_000);
+        let mut list = indicators.list(None::<Filter>).page_size(PAGE);
         while let Some(indicator) = list.next().await {
             let indicator = indicator?;
             if wanted.contains(&indicator.id) {

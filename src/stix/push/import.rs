@@ -11,7 +11,7 @@ use super::delete::{Doomed, Fate};
 use super::report::{Change, IndicatorOutcome};
 use super::run::{Item, Run};
 use super::world::Standing;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::indicators::{ImportIndicators, ImportOutcome};
 use crate::operation::{Operation, Safety, Unrepeated};
 use crate::send::{Slot, Witness};
@@ -161,7 +161,7 @@ impl Run<'_> {
                 self.changed = true;
                 self.settle(items, sends, &error, work).await;
             }
-            Err(error) if error.kind() == ErrorKind::InvalidRequest => {
+            Err(error) if is_about_the_batch(&error) => {
                 self.split(items, &error, work);
             }
             Err(error) => self.stop(error),
@@ -267,4 +267,9 @@ impl Run<'_> {
         work.push(Segment { items: second, sends: 0 });
         work.push(Segment { items, sends: 0 });
     }
+}
+
+/// Whether it may be because of what the batch holds, or how much.
+fn is_about_the_batch(error: &Error) -> bool {
+    matches!(error.status(), Some(400 | 413 | 422))
 }

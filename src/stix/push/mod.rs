@@ -74,6 +74,11 @@ impl Indicators {
     ///   settles it.
     /// * *Accepted* is what it says. Indicators take effect within minutes to two days, and no call tells when.
     ///
+    /// It takes `Ti.ReadWrite.All` to see other people's indicators; with `Ti.ReadWrite` alone the service is trusted not to
+    /// change them ([`PushReport::sees_others`]). Between the last look, a minute old at most, and a batch's arrival somebody
+    /// else may still bring the same indicator. A push whose future is dropped stops where it is; the same plan pushed
+    /// again goes on from there.
+    ///
     /// An incomplete plan may be pushed: each of its indicators stands in the feed.
     ///
     /// ```no_run

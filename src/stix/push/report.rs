@@ -247,6 +247,7 @@ pub struct PushReport {
     pub(super) application: String,
     pub(super) dry_run: bool,
     pub(super) active_before: usize,
+    pub(super) sees_others: Option<bool>,
     pub(super) indicators: Vec<IndicatorResult>,
     pub(super) withdrawals: Vec<DeletionResult>,
     pub(super) departed: Vec<DeletionResult>,
@@ -271,6 +272,13 @@ impl PushReport {
     #[must_use]
     pub fn active_before(&self) -> usize {
         self.active_before
+    }
+
+    /// Whether the application may see other people's indicators, as its token says. If not, theirs can't be told from
+    /// none: it is left to the service not to change them, and the 15,000 are counted without them.
+    #[must_use]
+    pub fn sees_others(&self) -> Option<bool> {
+        self.sees_others
     }
 
     /// The plan's indicators, in its order, with what became of each.
@@ -327,6 +335,7 @@ impl PushReport {
             dry_run: self.dry_run,
             complete: self.is_complete(),
             active_before: self.active_before,
+            sees_others: self.sees_others,
             error: self.error.as_ref().map(ToString::to_string),
             ..Summary::default()
         };
@@ -355,6 +364,8 @@ pub struct Summary {
     pub complete: bool,
     /// [`PushReport::active_before`].
     pub active_before: usize,
+    /// [`PushReport::sees_others`].
+    pub sees_others: Option<bool>,
     /// Sources, by outcome.
     pub sources: BTreeMap<SourceOutcome, u64>,
     /// Indicators, by outcome.

@@ -62,6 +62,13 @@ pub(super) struct Run<'p> {
     pub(super) lost: u32,
 }
 
+/// What was seen at the beginning.
+#[derive(Clone, Copy)]
+struct Before {
+    active: usize,
+    sees_others: Option<bool>,
+}
+
 /// An indicator on its way.
 #[derive(Clone)]
 pub(super) struct Item {
@@ -82,7 +89,8 @@ pub(super) async fn run(asked: Asked<'_>) -> Result<PushReport> {
         tell(&Progress { phase: Phase::Reading, done: 0, total });
     }
     let world = World::read(&client, &application).await?;
-    let active_before = world.active();
+    let roles = client.reading_roles().await?;
+    let before = Before { active: world.active(), sees_others: sees_others(&roles) };
     let pending = IndicatorOutcome::NotSent { reason: String::new() };
     let results: Vec<_> = plan
         .indicators()
@@ -132,7 +140,7 @@ pub(super) async fn run(asked: Asked<'_>) -> Result<PushReport> {
     if !first {
         departed = run.depart(&departing).await;
     }
-    run.report(active_before, dry, withdrawals, departed)
+    run.report(before, dry, withdrawals, departed)
 }
 
 impl Run<'_> {
@@ -272,7 +280,7 @@ impl Run<'_> {
     /// What ended it, if nothing was changed before.
     fn report(
         mut self,
-        active_before: usize,
+        before: Before,
         dry_run: bool,
         withdrawals: Vec<DeletionResult>,
         departed: Vec<DeletionResult>,
@@ -292,7 +300,8 @@ impl Run<'_> {
         Ok(PushReport {
             application: self.application,
             dry_run,
-            active_before,
+            active_before: before.active,
+            sees_others: before.sees_others,
             indicators: self.results,
             withdrawals,
             departed,
@@ -304,4 +313,12 @@ impl Run<'_> {
     pub(super) fn plan(&self) -> &Plan {
         self.plan
     }
+}
+
+/// Whether the list shows other people's indicators too. A token that tells no roles doesn't say.
+fn sees_others(roles: &[String]) -> Option<bool> {
+    let all = |role: &String| {
+        ["Ti.ReadWrite.All", "Ti.Read.All"].iter().any(|name| name.eq_ignore_ascii_case(role))
+    };
+    (!roles.is_empty()).then(|| roles.iter().any(all))
 }

@@ -25,6 +25,8 @@ pub(super) fn sources(
                 let found = places.iter().filter_map(|at| indicators.get(*at));
                 let found = found.map(|i| (of_indicator(&i.outcome), i.outcome.reason()));
                 (result.outcome, result.reason) = joined(found.collect());
+                let beside = places.iter().filter_map(|at| indicators.get(*at)).find_map(beside);
+                result.reason = result.reason.or(beside);
                 if let (None, Some(left)) = (&result.reason, source.left_out.first()) {
                     let count: u64 = source.left_out.iter().map(|left| left.count).sum();
                     result.reason =
@@ -42,6 +44,15 @@ pub(super) fn sources(
         result
     };
     plan.sources().iter().map(source).collect()
+}
+
+/// What has to be known of an indicator that is there as it should be.
+fn beside(result: &IndicatorResult) -> Option<String> {
+    if let Some(id) = result.leftover.first() {
+        return Some(format!("ours with another action, {id}, couldn't be deleted"));
+    }
+    let id = result.contested_by.first()?;
+    Some(format!("somebody else's with another action is there, {id}, and may win"))
 }
 
 /// The worst, or "in part" where some are fine; of fine ones the one that tells most. Nothing at all is nothing to delete,

@@ -13,6 +13,9 @@ impl fmt::Display for PushReport {
         let dry = if self.is_dry_run() { " (a dry run: nothing was changed)" } else { "" };
         writeln!(f, "Pushed as {}{dry}", self.application())?;
         writeln!(f, "The tenant had {} active indicators before", self.active_before())?;
+        if self.sees_others() == Some(false) {
+            writeln!(f, "Other people's indicators can't be seen: that takes Ti.ReadWrite.All")?;
+        }
         if let Some(error) = self.error() {
             writeln!(f, "ENDED EARLY: {error}")?;
         }

@@ -13,8 +13,8 @@ use crate::types::IndicatorId;
 /// The most active indicators a tenant may have, of all types and whoever created them.
 pub(super) const LIMIT: usize = 15_000;
 
-/// The largest page, since a whole tenant is two of them.
-const PAGE: u32 = 10_000;
+/// A whole tenant in three or four pages, each of which comes within the time of a call.
+pub(super) const PAGE: u32 = 5_000;
 
 type Key = (IndicatorType, String);
 
