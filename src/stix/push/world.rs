@@ -55,22 +55,35 @@ pub(super) struct Place {
 
 impl World {
     pub(super) async fn read(client: &Client, tag: &str) -> Result<Self> {
-        let mut world = Self {
+        let mut world = Self::empty(tag, client.clock().now());
+        let mut list = client.indicators().list(None).page_size(PAGE);
+        while let Some(indicator) = list.next().await {
+            world.take(indicator?);
+        }
+        Ok(world)
+    }
+
+    fn empty(tag: &str, read_at: Instant) -> Self {
+        Self {
             tag: tag.to_owned(),
-            read_at: client.clock().now(),
+            read_at,
             by_id: HashMap::new(),
             by_value: HashMap::new(),
             deleted: HashSet::new(),
             created: HashMap::new(),
             promised: 0,
-        };
-        world.fill(client).await?;
-        Ok(world)
+        }
     }
 
     /// Looks again.
     pub(super) async fn refresh(&mut self, client: &Client) -> Result<()> {
-        let mut fresh = Self::read(client, &self.tag).await?;
+        let fresh = Self::read(client, &self.tag).await?;
+        self.replace(fresh);
+        Ok(())
+    }
+
+    /// Takes what was seen, but for what was done here and doesn't show yet.
+    fn replace(&mut self, mut fresh: Self) {
         for id in &self.deleted {
             fresh.forget(id);
         }
@@ -83,15 +96,6 @@ impl World {
         fresh.created = std::mem::take(&mut self.created);
         fresh.promised = self.promised;
         *self = fresh;
-        Ok(())
-    }
-
-    async fn fill(&mut self, client: &Client) -> Result<()> {
-        let mut list = client.indicators().list(None).page_size(PAGE);
-        while let Some(indicator) = list.next().await {
-            self.take(indicator?);
-        }
-        Ok(())
     }
 
     fn take(&mut self, indicator: Indicator) {
@@ -170,9 +174,7 @@ impl World {
             let same_action = found.action == *new.action();
             let same_groups = new.is_for_the_groups_of(found);
             if self.is_ours(found) {
-                if !is_value(found, kind, value) {
-                    // Ours, of another URL that differs in the case of its host.
-                } else if !(same_action && same_groups) {
+                if !(same_action && same_groups) {
                     place.olds.push(id);
                 } else if new.is_shown_in(found) {
                     place.standing = Standing::AsWanted(id);
@@ -225,4 +227,66 @@ fn stored(id: &IndicatorId, new: &NewIndicator, tag: &str) -> Indicator {
     new.show_in(&mut stored);
     stored.application = Some(tag.to_owned());
     stored
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::IndicatorAction;
+
+    fn id(n: usize) -> IndicatorId {
+        n.to_string().parse().unwrap()
+    }
+
+    fn new(kind: IndicatorType, value: &str) -> NewIndicator {
+        NewIndicator::new(kind, value, IndicatorAction::Block, "t", "d")
+    }
+
+    fn world(values: &[&str]) -> World {
+        let mut world = World::empty("tag", Instant::now());
+        for (n, value) in values.iter().enumerate() {
+            let (kind, action) = (IndicatorType::DomainName, IndicatorAction::Block);
+            world.take(Indicator::new(id(n), kind, value, action));
+        }
+        world
+    }
+
+    #[test]
+    fn a_list_that_lags_behind_is_not_believed_about_what_was_done_here() {
+        let mut known = world(&["a.example", "b.example"]);
+        let created = new(IndicatorType::DomainName, "c.example");
+        known.remove(&id(0));
+        known.put(&id(2), &created);
+        known.promise();
+        known.replace(world(&["a.example", "b.example"]));
+        assert!(known.get(&id(0)).is_none() && known.get(&id(1)).is_some());
+        assert_eq!(known.place(&created).standing, Standing::AsWanted(id(2)));
+        assert_eq!((known.active(), known.room()), (2, LIMIT - 3));
+
+        known.remove(&id(2));
+        known.replace(world(&["a.example", "b.example", "c.example"]));
+        assert_eq!(known.place(&created).standing, Standing::Absent);
+    }
+
+    #[test]
+    fn other_ways_to_write_a_value_are_the_same_value_and_a_path_is_not() {
+        let mut world = world(&["EVIL.example."]);
+        for (n, kind, value) in [
+            (1, IndicatorType::IpAddress, "2606:4700::1111"),
+            (2, IndicatorType::Url, "HTTPS://Evil.Example/A"),
+            (3, IndicatorType::FileMd5, "D41D8CD98F00B204E9800998ECF8427E"),
+        ] {
+            world.take(Indicator::new(id(n), kind, value, IndicatorAction::Block));
+        }
+        let standing = |kind, value| world.place(&new(kind, value)).standing;
+        let theirs = |n| Standing::Theirs { id: id(n), same_groups: true };
+        assert_eq!(standing(IndicatorType::DomainName, "evil.example"), theirs(0));
+        let address = "2606:4700:0000:0000:0000:0000:0000:1111";
+        assert_eq!(standing(IndicatorType::IpAddress, address), theirs(1));
+        assert_eq!(standing(IndicatorType::Url, "https://evil.example/A"), theirs(2));
+        assert_eq!(standing(IndicatorType::Url, "https://evil.example/a"), Standing::Absent);
+        let hash = "d41d8cd98f00b204e9800998ecf8427e";
+        assert_eq!(standing(IndicatorType::FileMd5, hash), theirs(3));
+        assert_eq!(standing(IndicatorType::FileSha1, hash), Standing::Absent);
+    }
 }
