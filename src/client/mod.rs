@@ -243,11 +243,6 @@ impl Client {
         &*self.shared.sender.clock
     }
 
-    /// On what terms it calls.
-    pub(crate) fn terms(&self) -> &Terms {
-        &self.terms
-    }
-
     /// A clone that calls on other terms.
     pub(crate) fn with_terms(&self, change: impl FnOnce(&mut Terms)) -> Self {
         let mut client = self.clone();

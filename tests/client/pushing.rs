@@ -274,6 +274,19 @@ async fn a_changed_action_is_a_new_one_and_then_the_old_one_is_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_somebody_elses_does_what_the_plan_wants_ours_with_another_action_goes() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let watched = plan_of(&[domain(0)], &options(IndicatorAction::Audit));
+    assert!(client.indicators().push(&watched).await.unwrap().is_complete());
+    put(&client, "d0.evil.example", IndicatorAction::Block, Some("their tool")).await;
+    let (plan, before) = (domains(1), others(&emulator, "defender-response"));
+    let report = client.indicators().push(&plan).await.unwrap();
+    check(&emulator, &plan, &report, &before);
+    assert_eq!(ends(&report), [(SourceOutcome::AlreadyPresent, 1)]);
+    assert!(store(&emulator, report.application()).0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_replaced_and_could_not_be_deleted_is_told_and_deleted_the_next_time() {
     let (emulator, client) = emulated(Emulator::builder());
     let before = others(&emulator, "defender-response");

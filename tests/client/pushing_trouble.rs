@@ -278,6 +278,23 @@ async fn at_the_cap_and_only_there_what_is_replaced_goes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_the_cap_what_would_replace_one_that_cannot_be_deleted_has_failed() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let watched = plan_of(&[domain(0)], &options(IndicatorAction::Audit));
+    assert!(client.indicators().push(&watched).await.unwrap().is_complete());
+    fill(&emulator, 0);
+    let broken = FaultRule::new("delete_indicator", StatusFault::new(500)).times(100);
+    emulator.fault(broken).unwrap();
+    let blocked = plan_of(&[domain(0)], &options(IndicatorAction::Block));
+    emulator.clear_journal();
+    let report = client.indicators().push(&blocked).await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Failed, 1)]);
+    let reason = report.sources()[0].reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("the tenant is full"), "{reason}");
+    assert_eq!(calls(&emulator, "import_indicators"), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_right_nothing_is_changed_and_the_error_says_so() {
     let (emulator, client) = emulated(Emulator::builder().set("ti_read_all", "true").unwrap());
     for roles in [&["Machine.Read.All"][..], &["Ti.Read.All"]] {

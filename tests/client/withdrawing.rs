@@ -212,6 +212,19 @@ async fn a_deletion_that_never_succeeds_has_failed_and_the_rest_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_right_that_is_lost_between_deletions_leaves_the_rest_not_sent() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let objects: Vec<_> = (0..501).map(domain).collect();
+    assert!(pushed(&emulator, &client, &block(&objects)).await.is_complete());
+    let gone: Vec<_> = (0..501).map(|n| revoked(domain(n))).collect();
+    emulator.fault(FaultRule::new("delete_indicator", StatusFault::new(403))).unwrap();
+    let report = pushed(&emulator, &client, &block(&gone)).await;
+    assert_eq!(ends(&report), [(SourceOutcome::NotSent, 1), (SourceOutcome::Deleted, 500)]);
+    assert!(report.error().is_some() && !report.is_complete());
+    assert_eq!(store(&emulator, OURS).0.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn withdrawals_make_room_for_what_comes() {
     let (emulator, client) = emulated(Emulator::builder());
     let objects: Vec<_> = (0..30).map(domain).collect();

@@ -88,8 +88,11 @@ impl Run<'_> {
             let left: Vec<_> = olds.iter().filter(|id| !is_gone(id)).cloned().collect();
             if left.len() == olds.len() {
                 fitting.retain(|item| item.place != place);
-                if self.stopped.is_none() {
-                    self.decide(place, IndicatorOutcome::NoRoom);
+                if let (None, Some(id)) = (&self.stopped, left.first()) {
+                    let reason = format!(
+                        "the tenant is full, and {id}, which it would replace, couldn't be deleted"
+                    );
+                    self.decide(place, IndicatorOutcome::Failed { reason });
                 }
             } else if let Some(item) = fitting.iter_mut().find(|item| item.place == place) {
                 item.olds.clone_from(&left);
@@ -154,7 +157,7 @@ impl Run<'_> {
                 }
             }
             // It waits again, and looks again if that took long.
-            Err(error) if error.is_throttled() && self.waits => {
+            Err(error) if error.is_throttled() => {
                 work.push(Segment { items, sends: sent });
             }
             Err(error) if error.is_outcome_unknown() => {

@@ -55,8 +55,6 @@ pub(super) struct Run<'p> {
     /// Whether anything was changed, or may have been.
     pub(super) changed: bool,
     pub(super) batch: usize,
-    /// Whether it waits for quota as long as that takes.
-    pub(super) waits: bool,
     pub(super) spare_calls: u32,
     /// Batches in a row whose fate couldn't be found out.
     pub(super) lost: u32,
@@ -117,7 +115,6 @@ pub(super) async fn run(asked: Asked<'_>) -> Result<PushReport> {
         stopped: None,
         changed: false,
         batch: LARGEST_BATCH,
-        waits: client.terms().queue.is_none(),
         spare_calls: SPARE_CALLS,
         lost: 0,
         client,
