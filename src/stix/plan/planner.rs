@@ -148,7 +148,10 @@ struct Gather {
     policy: Policy,
     drafts: Vec<Draft>,
     by_id: Index,
+    index: u64,
     objects: u64,
+    /// Whether the last thing was no object, so that a long row of them is told once.
+    in_junk: bool,
     others: BTreeMap<String, u64>,
     markings: HashMap<String, Tlp>,
     /// Something was there that is STIX, or a container for it.
@@ -162,7 +165,9 @@ impl Gather {
             policy,
             drafts: Vec::new(),
             by_id: Index::default(),
+            index: 0,
             objects: 0,
+            in_junk: false,
             others: BTreeMap::new(),
             markings: HashMap::new(),
             anything: false,
@@ -175,8 +180,10 @@ impl Gather {
     }
 
     fn next_index(&mut self) -> u64 {
-        let index = self.objects;
+        let index = self.index;
+        self.index += 1;
         self.objects += 1;
+        self.in_junk = false;
         index
     }
 
@@ -312,7 +319,12 @@ impl Sink for Gather {
     }
 
     fn no_object(&mut self, what: &'static str, beginning: &[u8]) {
+        if self.in_junk {
+            self.index += 1;
+            return;
+        }
         self.broken(what, beginning);
+        self.in_junk = true;
     }
 
     fn container(&mut self, more: Option<bool>) {
