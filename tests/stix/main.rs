@@ -13,5 +13,7 @@ mod protection;
 mod refused;
 mod rules;
 mod soundness;
+#[cfg(feature = "stix2")]
+mod stix2;
 mod suite;
 mod trees;

@@ -47,7 +47,7 @@ const PIECE: usize = 128 * 1024;
 /// ```
 pub struct Planner {
     reader: Reader,
-    gather: Gather,
+    pub(super) gather: Gather,
 }
 
 impl Planner {
@@ -144,7 +144,7 @@ pub fn plan(mut feed: impl Read, options: &PlanOptions) -> std::result::Result<P
 }
 
 /// What is gathered from a feed.
-struct Gather {
+pub(super) struct Gather {
     policy: Policy,
     drafts: Vec<Draft>,
     by_id: Index,
@@ -212,6 +212,14 @@ impl Gather {
             }
             _ => self.count(kind),
         }
+    }
+
+    /// Counts an object that no plan is made of.
+    #[cfg(feature = "stix2")]
+    pub(super) fn pass_over(&mut self, kind: &str) {
+        self.next_index();
+        self.anything = true;
+        self.count(kind);
     }
 
     fn count(&mut self, kind: &str) {
@@ -307,11 +315,9 @@ impl Sink for Gather {
     fn too_long(&mut self, beginning: &[u8]) {
         let glimpse = Glimpse::of(beginning);
         let index = self.next_index();
+        self.anything |= glimpse.kind.is_some();
         match &glimpse.kind {
-            Some(kind) if kind != "indicator" => {
-                self.anything = true;
-                self.count(kind);
-            }
+            Some(kind) if kind != "indicator" => self.count(kind),
             _ => {
                 self.drafts.push(Draft::unreadable(index, glimpse.id, SkipReason::TooLarge.into()));
             }

@@ -270,7 +270,7 @@ mod tests {
     fn a_short_text_with_many_alternatives_makes_no_long_list() {
         let names: Vec<_> = (0..3000).map(|n| format!("'h{n}.example'")).collect();
         let list = format!("domain-name:value IN ({})", names.join(","));
-        let either = vec!["(network-traffic:dst_port = 1 OR network-traffic:dst_port = 2)"; 6];
+        let either = ["(network-traffic:dst_port = 1 OR network-traffic:dst_port = 2)"; 6];
         let text = format!("[{list} AND {}]", either.join(" AND "));
         let mut policy = Policy::for_tests();
         policy.options.widen_network = true;
