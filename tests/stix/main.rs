@@ -7,6 +7,7 @@ mod grammar;
 mod hostile;
 mod hostile_feeds;
 mod made;
+mod memory;
 mod objects;
 mod properties;
 mod protection;
