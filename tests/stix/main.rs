@@ -6,6 +6,7 @@ mod golden;
 mod grammar;
 mod hostile;
 mod hostile_feeds;
+mod joined;
 mod made;
 mod memory;
 mod objects;
