@@ -22,7 +22,7 @@ impl Read for Endless {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         if self.left.is_empty() && self.made < self.length {
             let n = self.objects;
-            let object = if n % 1000 == 0 {
+            let object = if n.is_multiple_of(1000) {
                 format!(
                     r#"{{"type":"indicator","id":"indicator--{n}","pattern":"[domain-name:value = 'h{n}.example']"}}"#
                 )

@@ -46,9 +46,9 @@ fn an_indicator_is_planned_by_its_fields() {
     let mut planner = planner();
     planner.push_stix2_indicator(&indicator);
     let plan = planner.finish().unwrap();
-    let planned = &plan.indicators()[0];
-    assert_eq!((planned.value.as_str(), planned.confidence), ("a.example", Some(70)));
-    assert_eq!(planned.expires.to_string(), "2026-12-24T00:00:00Z");
+    let first = &plan.indicators()[0];
+    assert_eq!((first.value.as_str(), first.confidence), ("a.example", Some(70)));
+    assert_eq!(first.expires.to_string(), "2026-12-24T00:00:00Z");
     let source = &plan.sources()[0];
     assert_eq!((source.id.as_str(), source.name.as_str()), (ID, "A name"));
     assert_eq!(source.modified.unwrap().to_string(), "2026-01-01T00:00:00Z");

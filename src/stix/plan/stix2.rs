@@ -50,7 +50,7 @@ impl Planner {
             Ok(text) if text.len() > LONGEST_OBJECT => self.gather.too_long(&text),
             Ok(text) => self.gather.object(&text),
             Err(error) => {
-                self.gather.no_object("it can't be written as JSON", error.to_string().as_bytes())
+                self.gather.no_object("it can't be written as JSON", error.to_string().as_bytes());
             }
         }
     }
