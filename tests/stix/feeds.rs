@@ -107,7 +107,9 @@ fn what_is_no_feed_is_told_and_where() {
         let text = String::from_utf8_lossy(feed);
         assert_eq!(trouble(feed), (expected, offset), "{text}");
         let mut planner = Planner::new(options()).unwrap();
-        feed.iter().for_each(|byte| planner.push(&[*byte]));
+        for byte in feed {
+            planner.push(&[*byte]);
+        }
         let error = planner.finish().unwrap_err();
         assert_eq!((error.trouble(), error.offset()), (expected, offset), "{text}, byte by byte");
     }
@@ -125,8 +127,8 @@ fn a_feed_cut_short_keeps_what_was_read_and_says_so() {
         let Completeness::Incomplete(why) = plan.completeness() else { panic!() };
         assert!(why.contains("cut short"));
         let expected = ends.iter().filter(|end| **end <= cut).count();
-        let last = usize::from(cut == list.len() - 1);
-        assert_eq!(plan.counts().objects, (expected + last) as u64, "{}", &list[..cut]);
+        let whole_list = usize::from(cut == list.len() - 1);
+        assert_eq!(plan.counts().objects, (expected + whole_list) as u64, "{}", &list[..cut]);
     }
 }
 
@@ -198,6 +200,14 @@ fn a_bad_object_costs_itself_alone_and_is_told_with_index_id_and_reason() {
         assert_eq!(skip.reason, reason, "{shown}");
         assert!(!skip.detail.is_empty() || reason == SkipReason::TooLarge, "{shown}");
     }
+}
+
+#[test]
+fn what_is_no_object_is_told_once_in_a_row() {
+    let plan = read(&format!(r#"[1,"x",null,{A},2,{B}]"#)).unwrap();
+    whole(&plan);
+    let told: Vec<_> = plan.sources().iter().map(|source| (source.index, &*source.id)).collect();
+    assert_eq!(told, [(0, ""), (3, "indicator--a"), (4, ""), (5, "indicator--b")]);
 }
 
 #[test]

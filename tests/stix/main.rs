@@ -5,11 +5,17 @@ mod feeds;
 mod golden;
 mod grammar;
 mod hostile;
+mod hostile_feeds;
+mod joined;
 mod made;
+mod memory;
 mod objects;
 mod properties;
 mod protection;
 mod refused;
 mod rules;
+mod soundness;
+#[cfg(feature = "stix2")]
+mod stix2;
 mod suite;
 mod trees;

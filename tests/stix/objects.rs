@@ -379,3 +379,14 @@ fn options_that_cannot_be_followed_are_refused_before_a_feed_is_read() {
         assert!(error.is_invalid_input() && error.to_string().contains(part), "{error}");
     }
 }
+
+#[test]
+fn what_is_no_pattern_is_skipped_alone() {
+    for pattern in ["error", "", "[domain-name:value = 'x'", "[domain-name:value == ]"] {
+        assert_eq!(reason(indicator(1, pattern), &options()), Some(SkipReason::InvalidPattern));
+    }
+    let deep = format!("{}[domain-name:value = 'a.example']{}", "(".repeat(41), ")".repeat(41));
+    assert_eq!(reason(indicator(1, &deep), &options()), Some(SkipReason::InvalidPattern));
+    let long = format!("[domain-name:value = '{}']", "a".repeat(64 * 1024));
+    assert_eq!(reason(indicator(1, &long), &options()), Some(SkipReason::InvalidPattern));
+}

@@ -590,14 +590,3 @@ fn a_time_frame_holds_and_ends() {
     makes(&half, &["DomainName b.example"]);
     noted(&half, &[Note::BranchesLeftOut, Note::CoversSubdomains]);
 }
-
-#[test]
-fn what_is_no_pattern_is_skipped_alone() {
-    for pattern in ["error", "", "[domain-name:value = 'x'", "[domain-name:value == ]"] {
-        skips(pattern, SkipReason::InvalidPattern);
-    }
-    let deep = format!("{}[domain-name:value = 'a.example']{}", "(".repeat(41), ")".repeat(41));
-    skips(&deep, SkipReason::InvalidPattern);
-    let long = format!("[domain-name:value = '{}']", "a".repeat(64 * 1024));
-    skips(&long, SkipReason::InvalidPattern);
-}

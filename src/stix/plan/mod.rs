@@ -13,6 +13,8 @@ mod planner;
 mod protected;
 mod rules;
 mod skip;
+#[cfg(feature = "stix2")]
+mod stix2;
 mod table;
 mod time;
 mod tlp;

@@ -62,7 +62,8 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Source {
-    /// Its place among all objects of the feed, from 0.
+    /// Its place among all objects of the feed, from 0. What is no object counts, too; of several in a row the first
+    /// is a source.
     pub index: u64,
     /// Its id; empty if it has none.
     pub id: String,

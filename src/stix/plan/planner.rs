@@ -47,7 +47,7 @@ const PIECE: usize = 128 * 1024;
 /// ```
 pub struct Planner {
     reader: Reader,
-    gather: Gather,
+    pub(super) gather: Gather,
 }
 
 impl Planner {
@@ -144,11 +144,14 @@ pub fn plan(mut feed: impl Read, options: &PlanOptions) -> std::result::Result<P
 }
 
 /// What is gathered from a feed.
-struct Gather {
+pub(super) struct Gather {
     policy: Policy,
     drafts: Vec<Draft>,
     by_id: Index,
+    index: u64,
     objects: u64,
+    /// Whether the last thing was no object, so that a long row of them is told once.
+    in_junk: bool,
     others: BTreeMap<String, u64>,
     markings: HashMap<String, Tlp>,
     /// Something was there that is STIX, or a container for it.
@@ -162,7 +165,9 @@ impl Gather {
             policy,
             drafts: Vec::new(),
             by_id: Index::default(),
+            index: 0,
             objects: 0,
+            in_junk: false,
             others: BTreeMap::new(),
             markings: HashMap::new(),
             anything: false,
@@ -175,8 +180,10 @@ impl Gather {
     }
 
     fn next_index(&mut self) -> u64 {
-        let index = self.objects;
+        let index = self.index;
+        self.index += 1;
         self.objects += 1;
+        self.in_junk = false;
         index
     }
 
@@ -205,6 +212,14 @@ impl Gather {
             }
             _ => self.count(kind),
         }
+    }
+
+    /// Counts an object that no plan is made of.
+    #[cfg(feature = "stix2")]
+    pub(super) fn pass_over(&mut self, kind: &str) {
+        self.next_index();
+        self.anything = true;
+        self.count(kind);
     }
 
     fn count(&mut self, kind: &str) {
@@ -300,11 +315,9 @@ impl Sink for Gather {
     fn too_long(&mut self, beginning: &[u8]) {
         let glimpse = Glimpse::of(beginning);
         let index = self.next_index();
+        self.anything |= glimpse.kind.is_some();
         match &glimpse.kind {
-            Some(kind) if kind != "indicator" => {
-                self.anything = true;
-                self.count(kind);
-            }
+            Some(kind) if kind != "indicator" => self.count(kind),
             _ => {
                 self.drafts.push(Draft::unreadable(index, glimpse.id, SkipReason::TooLarge.into()));
             }
@@ -312,7 +325,12 @@ impl Sink for Gather {
     }
 
     fn no_object(&mut self, what: &'static str, beginning: &[u8]) {
+        if self.in_junk {
+            self.index += 1;
+            return;
+        }
         self.broken(what, beginning);
+        self.in_junk = true;
     }
 
     fn container(&mut self, more: Option<bool>) {

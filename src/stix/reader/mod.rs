@@ -3,6 +3,7 @@
 //! Nothing is kept of an object that has been handed on. What is unfinished at the end of a piece is kept up to
 //! [`LONGEST_OBJECT`].
 
+mod lines;
 mod member;
 mod object;
 mod scan;
@@ -89,6 +90,8 @@ pub(super) struct Reader {
     mark: Option<usize>,
     /// Lines of junk one after another are told once.
     junk_told: bool,
+    #[cfg(test)]
+    scanned: u64,
 }
 
 impl Reader {
@@ -101,6 +104,8 @@ impl Reader {
             at: 0,
             mark: Some(0),
             junk_told: false,
+            #[cfg(test)]
+            scanned: 0,
         }
     }
 
@@ -147,28 +152,11 @@ impl Reader {
             State::Stopped(stop) => Err(stop),
             State::Between | State::Junk if self.frames.is_empty() => Ok(()),
             State::Object(_) if self.frames.is_empty() => {
-                self.swallowed_lines(sink);
+                let text = std::mem::take(&mut self.kept);
+                self.swallowed_lines(&text, sink);
                 Err(Stop::CutShort)
             }
             _ => Err(Stop::CutShort),
-        }
-    }
-
-    /// A line without an end may have swallowed lines that are whole. Each is read by itself and once, so that not
-    /// even lines that all lack their end take more than that.
-    fn swallowed_lines<S: Sink>(&mut self, sink: &mut S) {
-        let kept = std::mem::take(&mut self.kept);
-        let Some(first) = memchr::memchr(b'\n', &kept) else { return };
-        let (first, rest) = kept.split_at_checked(first).unwrap_or_default();
-        self.junk(first, sink);
-        for line in rest.split(|byte| *byte == b'\n') {
-            self.state = State::Between;
-            self.read(line, self.offset, sink);
-            if !self.frames.is_empty() || !matches!(self.state, State::Between | State::Junk) {
-                self.frames.clear();
-                self.kept.clear();
-                self.junk(line, sink);
-            }
         }
     }
 
@@ -176,6 +164,8 @@ impl Reader {
         let mut rest = piece;
         while !rest.is_empty() {
             self.at = base.saturating_add((piece.len() - rest.len()) as u64);
+            #[cfg(test)]
+            let before = rest.len() as u64;
             rest = match std::mem::replace(&mut self.state, State::Between) {
                 State::Between => self.between(rest, sink),
                 State::Object(scanner) => self.inside(scanner, rest, sink),
@@ -203,6 +193,10 @@ impl Reader {
                     &[]
                 }
             };
+            #[cfg(test)]
+            {
+                self.scanned += before - rest.len() as u64;
+            }
         }
     }
 
@@ -265,14 +259,6 @@ impl Reader {
         } else {
             self.stop(Stop::TooDeep, 0);
         }
-    }
-
-    fn junk<S: Sink>(&mut self, line: &[u8], sink: &mut S) {
-        if !self.junk_told {
-            sink.no_object("the line isn't an object", line);
-            self.junk_told = true;
-        }
-        self.state = State::Junk;
     }
 
     fn inside<'p, S: Sink>(
@@ -358,30 +344,6 @@ impl Reader {
             _ => sink.too_long(&kept),
         }
         piece.get(used..).unwrap_or_default()
-    }
-
-    /// A line that isn't JSON costs itself alone: reading goes on behind its end, wherever the error showed.
-    fn broken_line<'p, S: Sink>(&mut self, piece: &'p [u8], used: usize, sink: &mut S) -> &'p [u8] {
-        let mut kept = std::mem::take(&mut self.kept);
-        if let Some(end) = memchr::memchr(b'\n', &kept) {
-            self.junk(kept.get(..end).unwrap_or_default(), sink);
-            self.state = State::Between;
-            // No deeper than this: what is read again begins with nothing kept.
-            let rest = kept.get(end + 1..).unwrap_or_default();
-            self.read(rest, self.at.saturating_sub(rest.len() as u64), sink);
-            return piece;
-        }
-        let (head, rest) = piece.split_at_checked(used).unwrap_or((piece, &[]));
-        let end = memchr::memchr(b'\n', head);
-        kept.extend_from_slice(head.get(..end.unwrap_or(used)).unwrap_or_default());
-        self.junk(&kept, sink);
-        match end {
-            Some(end) => {
-                self.state = State::Between;
-                piece.get(end + 1..).unwrap_or_default()
-            }
-            None => rest,
-        }
     }
 
     /// To the end of an envelope.

@@ -260,3 +260,22 @@ pub(super) fn network(text: &str) -> Option<(IpAddr, u32)> {
     let length = prefix.map_or(Some(bits), |prefix| prefix.parse().ok())?;
     (length <= bits).then_some((address, length))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stix::Pattern;
+
+    #[test]
+    fn a_short_text_with_many_alternatives_makes_no_long_list() {
+        let names: Vec<_> = (0..3000).map(|n| format!("'h{n}.example'")).collect();
+        let list = format!("domain-name:value IN ({})", names.join(","));
+        let either = ["(network-traffic:dst_port = 1 OR network-traffic:dst_port = 2)"; 6];
+        let text = format!("[{list} AND {}]", either.join(" AND "));
+        let mut policy = Policy::for_tests();
+        policy.options.widen_network = true;
+        let made = compile(Pattern::parse(&text).unwrap().observation(), &policy);
+        assert!((3000..=2 * 3000 + 1024).contains(&made.atoms.len()), "{}", made.atoms.len());
+        assert_eq!(made.atoms[2999].value.value, "h2999.example");
+    }
+}
