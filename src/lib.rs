@@ -29,6 +29,8 @@
 //!   bring it into one, and a [`Lease`] ends one isolation and no other.
 //! * [`Error`] says what happened, to what, and what to do. When the answer to a submission was lost it is
 //!   [`is_outcome_unknown`](Error::is_outcome_unknown), and nothing has been sent twice.
+//! * [`stix::plan()`] makes a plan of a STIX feed; [`Indicators::push`] and [`Indicators::sync`] carry it out, and tell of each
+//!   STIX indicator what became of it.
 //! * Every call is an [`Operation`]: [`Client::preview`] shows it, [`Client::send`] sends it raw, and [`catalog`] lists
 //!   them all.
 //!

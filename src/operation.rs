@@ -292,6 +292,29 @@ pub trait Operation: Send + Sync {
     }
 }
 
+/// An operation that its caller won't have repeated blindly: a lost answer is an unknown outcome, for the caller to settle.
+pub(crate) struct Unrepeated<O>(pub(crate) O);
+
+impl<O: Operation> Operation for Unrepeated<O> {
+    type Output = O::Output;
+    const SPEC: &'static Spec = O::SPEC;
+
+    fn call(&self) -> Result<Call> {
+        self.0.call()
+    }
+
+    fn safety(&self) -> Safety {
+        match self.0.safety() {
+            Safety::Idempotent => Safety::Once,
+            other => other,
+        }
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<O::Output> {
+        self.0.decode(body)
+    }
+}
+
 /// Reads a JSON object. Serde alone would also fill a struct from a list.
 pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if !body.trim_ascii_start().starts_with(b"{") {

@@ -28,6 +28,9 @@ impl ParseError {
 
 /// A foreign text made fit for a message: control characters replaced, cut at `max` characters.
 pub(crate) fn printable(text: &str, max: usize) -> String {
+    if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out: String =
         text.chars().take(max).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(max).is_some() {
@@ -45,6 +48,9 @@ pub(crate) trait AsSent {
 
 /// Whether a reader would see it: neither a blank, nor a control or formatting character.
 pub(crate) fn is_visible(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_graphic();
+    }
     let formatting = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !(c.is_whitespace() || c.is_control() || formatting)
 }

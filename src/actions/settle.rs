@@ -18,8 +18,12 @@ const IN_ALL: Duration = Duration::from_secs(40);
 /// Looks until there is something, or until half a minute is over.
 ///
 /// A look that fails counts as one that saw nothing: what isn't seen isn't claimed, either way.
-pub(crate) async fn settle<T, F>(client: &Client, look: impl Fn(Client) -> F) -> Option<T>
+pub(crate) async fn settle<T, F>(
+    client: &Client,
+    look: impl Fn(Client) -> F + Send + Sync,
+) -> Option<T>
 where
+    T: Send,
     F: Future<Output = Result<Option<T>>> + Send,
 {
     let hurried = client.with_terms(|terms| {

@@ -214,6 +214,20 @@ impl Client {
         Ok(())
     }
 
+    /// The tenant, as its token says or else as the credential was set up; `None` if neither does.
+    pub(crate) async fn tenant(&self) -> Result<Option<String>> {
+        let sender = &self.shared.sender;
+        let bearer = sender.token(Safety::Once).await?;
+        let said = bearer.claims().tenant.clone();
+        Ok(said.or_else(|| sender.tokens.tenant().map(str::to_owned)))
+    }
+
+    /// The roles of the application that reads, as its token says.
+    pub(crate) async fn reading_roles(&self) -> Result<Vec<String>> {
+        let bearer = self.sender_for(Safety::Read).token(Safety::Read).await?;
+        Ok(bearer.claims().roles.clone())
+    }
+
     fn sender_for(&self, safety: Safety) -> &Sender {
         match &self.shared.reader {
             Some(reader) if safety == Safety::Read => reader,

@@ -16,8 +16,11 @@ const REMEMBERED: Duration = Duration::from_secs(120);
 #[derive(Default)]
 pub(crate) struct Turns {
     machines: Mutex<HashMap<String, Arc<AsyncMutex<Memory>>>>,
-    gates: Mutex<HashMap<(String, ActionType, bool), Arc<AsyncMutex<()>>>>,
+    gates: Mutex<HashMap<Errand, Arc<AsyncMutex<()>>>>,
 }
+
+/// What is wanted of a machine, and whether urgently.
+type Errand = (String, ActionType, bool);
 
 /// What left for one machine of late, oldest first.
 #[derive(Default)]

@@ -64,6 +64,8 @@ pub enum ErrorKind {
     Intermediary,
     /// Whether the action was submitted isn't known.
     OutcomeUnknown,
+    /// A dry run: the call would have changed something, and wasn't sent.
+    DryRun,
     /// The machine action ended as failed.
     ActionFailed,
     /// The machine action was cancelled.

@@ -200,6 +200,15 @@ impl Error {
         self.kind() == ErrorKind::OutcomeUnknown
     }
 
+    /// A dry run: the call would have changed something, and wasn't sent.
+    ///
+    /// # Troubleshooting
+    /// Do it without the dry run.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.kind() == ErrorKind::DryRun
+    }
+
     /// The machine action ended as failed. [`action`](Self::action) holds it.
     ///
     /// # Troubleshooting

@@ -15,7 +15,7 @@ use crate::types::{is_visible, printable};
 const LONGEST_URL: usize = 4096;
 
 /// The value as it goes over the wire.
-pub(super) fn wire_value(kind: &IndicatorType, value: &str) -> Result<String> {
+pub(crate) fn wire_value(kind: &IndicatorType, value: &str) -> Result<String> {
     let value = value.trim();
     let wrong = |what: &str| {
         Error::invalid_input(format!(
@@ -42,7 +42,7 @@ pub(super) fn wire_value(kind: &IndicatorType, value: &str) -> Result<String> {
 }
 
 /// Which action goes with which type, as the pages on indicators of 2025 have it.
-pub(super) fn check_action(kind: &IndicatorType, action: &IndicatorAction) -> Result<()> {
+pub(crate) fn check_action(kind: &IndicatorType, action: &IndicatorAction) -> Result<()> {
     use IndicatorAction::{Allowed, Audit, Block, BlockAndRemediate, Warn};
     let allowed: &[IndicatorAction] = match kind {
         IndicatorType::FileMd5 | IndicatorType::FileSha1 | IndicatorType::FileSha256 => {
@@ -80,14 +80,19 @@ fn address(value: &str) -> Result<String, String> {
     if !is_external(address) {
         return Err("it isn't an external address".to_owned());
     }
-    Ok(match address {
+    Ok(wire_address(address))
+}
+
+/// An address as the service takes it: IPv6 with all groups.
+pub(crate) fn wire_address(address: IpAddr) -> String {
+    match address {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => v6.segments().map(|s| format!("{s:04x}")).join(":"),
-    })
+    }
 }
 
 /// Whether an address can be somebody's on the internet.
-fn is_external(address: IpAddr) -> bool {
+pub(crate) fn is_external(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_external_v4(v4),
         IpAddr::V6(v6) => is_external_v6(v6),
@@ -118,7 +123,8 @@ fn is_external_v6(address: Ipv6Addr) -> bool {
     first & 0xe000 == 0x2000 && !documentation
 }
 
-fn domain(value: &str) -> Result<String, String> {
+/// A domain name in lower case and A-labels.
+pub(crate) fn domain(value: &str) -> Result<String, String> {
     let name = value.strip_suffix('.').unwrap_or(value);
     if name.contains('*') {
         return Err("wildcards aren't taken; a domain covers its subdomains".to_owned());
@@ -147,12 +153,17 @@ fn domain(value: &str) -> Result<String, String> {
     Ok(ascii)
 }
 
-fn url(value: &str) -> Result<String, String> {
+/// A URL byte for byte, if it can be an indicator.
+pub(crate) fn url(value: &str) -> Result<String, String> {
     if value.len() > LONGEST_URL {
         return Err(format!("it is longer than {LONGEST_URL} bytes"));
     }
     if !value.chars().all(is_visible) || value.contains('\\') {
         return Err("it holds blanks, backslashes or characters nobody sees".to_owned());
+    }
+    if has_no_scheme(value) {
+        // Feeds write `host/path`, and the service takes it.
+        return url(&format!("http://{value}")).map(|_| value.to_owned());
     }
     let parsed = Url::parse(value).map_err(|_| "it isn't an absolute URL".to_owned())?;
     if !matches!(parsed.scheme(), "http" | "https") {
@@ -177,6 +188,15 @@ fn url(value: &str) -> Result<String, String> {
     }?;
     // Byte for byte as given: a re-written path or query is another URL.
     Ok(value.to_owned())
+}
+
+/// Whether a URL begins with its host, and goes on behind it: `evil.example/x`, `evil.example:8080`.
+fn has_no_scheme(value: &str) -> bool {
+    let Some(end) = value.find(['/', '?', '#', ':']) else { return false };
+    let (host, rest) = value.split_at_checked(end).unwrap_or_default();
+    let port =
+        rest.strip_prefix(':').is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
+    host.contains('.') && (port || !rest.starts_with(':'))
 }
 
 #[cfg(test)]
@@ -205,6 +225,8 @@ mod tests {
             (IndicatorType::DomainName, "EVIL.Example.", "evil.example"),
             (IndicatorType::DomainName, "münchen.example", "xn--mnchen-3ya.example"),
             (IndicatorType::DomainName, "a_b.evil.example", "a_b.evil.example"),
+            (IndicatorType::Url, "evil.example/A?b", "evil.example/A?b"),
+            (IndicatorType::Url, "evil.example:8080", "evil.example:8080"),
             (IndicatorType::Url, "https://_x.evil.example./a", "https://_x.evil.example./a"),
             (
                 IndicatorType::Url,
@@ -250,7 +272,10 @@ mod tests {
             (DomainName, "-a.example", "full domain"),
             (DomainName, "a-.example", "full domain"),
             (DomainName, "x._y.example", "underscore"),
-            (Url, "evil.example/x", "absolute URL"),
+            (Url, "evil.example", "absolute URL"),
+            (Url, "localhost/x", "absolute URL"),
+            (Url, "10.0.0.1/x", "external"),
+            (Url, "evil.example:x/y", "http"),
             (Url, "ftp://evil.example/x", "http"),
             (Url, "https://*.evil.example/", "wildcards"),
             (Url, "https://evil.example/a b", "blanks"),

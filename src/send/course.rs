@@ -144,7 +144,7 @@ pub(super) fn give_back(slot: Slot, failure: &Failure, decision: Decision) {
     let verdict = failure.verdict(Safety::Read);
     match decision {
         Decision::Queue(pause) => slot.throttled(pause),
-        _ if verdict == Verdict::NotSent => slot.never_left(),
+        _ if matches!(verdict, Verdict::NotSent | Verdict::Withheld) => slot.never_left(),
         _ if failure.error().status().is_some() => slot.answered(),
         // Given up, and perhaps still on its way: it counts as long as it may arrive.
         _ if failure.error().is_timeout() => drop(slot),

@@ -48,6 +48,11 @@ impl Failure {
 
     /// There is no whole answer.
     pub(super) fn transport(base: &Url, cause: TransportError) -> Self {
+        if cause.is_withheld() {
+            let what = "a dry run: the call would change something, and was not sent";
+            let error = Error::new(ErrorKind::DryRun, what).caused_by(cause);
+            return Self { error, verdict: Verdict::Withheld, doubtful: false, claims: None };
+        }
         let host = base.host_str().unwrap_or_default();
         if cause.is_not_sent() {
             let error = Error::new(ErrorKind::Connect, format!("{host} could not be reached"))

@@ -29,7 +29,7 @@ use crate::auth::{Bearer, TokenCache, TokenError, TokenErrorKind};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Call, Operation, Safety, Spec};
-use crate::transport::Transport;
+use crate::transport::{ReadOnly, Transport};
 use crate::types::Timestamp;
 pub(crate) use budget::Budget;
 pub(crate) use course::Course;
@@ -240,7 +240,9 @@ impl Sender {
         if ask.safety == Safety::Once {
             ask.witness.leaves();
         }
-        let sending = self.transport.send(request, spec.answer_limit);
+        let reading = ReadOnly(&*self.transport);
+        let transport: &dyn Transport = if ask.terms.dry { &reading } else { &*self.transport };
+        let sending = transport.send(request, spec.answer_limit);
         let outcome = match tokio::time::timeout(limit, sending).await {
             Ok(Ok(response)) => {
                 let date = answer::date(&response);

@@ -54,9 +54,9 @@ fn effects(emulator: &Emulator, operation: &str) -> usize {
 fn off(emulator: &Emulator, ahead: bool, own_reader: bool) -> Client {
     let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
     if ahead {
-        clock.set_forward(5 * MINUTE)
+        clock.set_forward(5 * MINUTE);
     } else {
-        clock.set_back(5 * MINUTE)
+        clock.set_back(5 * MINUTE);
     }
     let builder = signing_in_to(emulator)
         .base_url(emulator.base_url())

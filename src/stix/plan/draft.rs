@@ -1,0 +1,307 @@
+//! One object of a feed on its way into a plan.
+
+use super::note::{Note, Notes};
+use super::outcome::Cause;
+use super::rules::{Atom, Compiled, Policy, compile};
+use super::skip::{LeftOut, Skip, SkipReason};
+use super::time::when;
+use super::tlp::Tlp;
+use crate::stix::Pattern;
+use crate::stix::reader::{Member, Object, truth};
+use crate::types::{Timestamp, printable};
+
+const LONGEST_ID: usize = 250;
+const LONGEST_NAME: usize = 200;
+
+/// What is to become of an object as long as nothing else is known.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Its values are indicators, until then.
+    Active(Option<Timestamp>),
+    /// Its values are withdrawn.
+    Withdrawn(Cause),
+    Skipped(Skip),
+}
+
+/// By what versions are told apart; what has no time is older than what has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(Option<Timestamp>);
+
+/// An indicator object, read.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) index: u64,
+    pub(super) id: String,
+    pub(super) name: String,
+    /// When it was last changed, by which its versions are told apart.
+    pub(super) modified: Option<Timestamp>,
+    pub(super) confidence: Option<u8>,
+    pub(super) notes: Notes,
+    pub(super) verdict: Verdict,
+    pub(super) atoms: Vec<Atom>,
+    pub(super) left_out: Vec<LeftOut>,
+    /// Of which version the values are, if a revoked one has none of its own.
+    values_of: Option<Version>,
+    pub(super) tlp: Option<Tlp>,
+    /// Markings whose definitions have yet to come.
+    pub(super) markings: Vec<String>,
+}
+
+impl Draft {
+    /// Something that can't be read.
+    pub(super) fn unreadable(index: u64, id: Option<String>, skip: Skip) -> Self {
+        Self {
+            index,
+            id: printable(&id.unwrap_or_default(), LONGEST_ID),
+            name: String::new(),
+            modified: None,
+            confidence: None,
+            notes: Notes::NONE,
+            verdict: Verdict::Skipped(skip),
+            atoms: Vec::new(),
+            left_out: Vec::new(),
+            values_of: None,
+            tlp: None,
+            markings: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_revoked(&self) -> bool {
+        matches!(self.verdict, Verdict::Withdrawn(Cause::Revoked))
+    }
+
+    /// A revoked version that says nothing of the pattern revokes what the newest version before it said.
+    pub(super) fn take_values(&mut self, older: &mut Self) {
+        let known = older.values_of.unwrap_or(Version(older.modified));
+        let newest = self.values_of.is_none_or(|of| of <= known);
+        let own = !self.atoms.is_empty() && self.values_of.is_none();
+        if self.is_revoked() && !own && newest && !older.atoms.is_empty() {
+            self.atoms = std::mem::take(&mut older.atoms);
+            self.values_of = Some(known);
+        }
+    }
+
+    /// An indicator object.
+    pub(super) fn of(index: u64, object: &Object<'_>, policy: &Policy) -> Self {
+        let Some(id) = object.id.text().filter(|id| is_id(id)) else {
+            let id = object.id.text().map(|id| printable(id, LONGEST_ID));
+            let what = if id.is_some() { "its id is no id" } else { "it has no id" };
+            return Self::unreadable(index, id, Skip::new(SkipReason::InvalidObject, what));
+        };
+        let mut draft =
+            Self::unreadable(index, Some(id.to_owned()), SkipReason::InvalidObject.into());
+        if let Some(name) = object.name.text() {
+            draft.name = printable(name.trim(), LONGEST_NAME);
+        }
+        draft.modified = draft.version(object);
+        draft.verdict = match draft.judge(object, policy) {
+            Ok(verdict) => verdict,
+            Err(skip) => Verdict::Skipped(skip),
+        };
+        if matches!(draft.verdict, Verdict::Skipped(_)) {
+            draft.atoms = Vec::new();
+        }
+        draft
+    }
+
+    /// A version's time; one that can't be read is none.
+    fn version(&mut self, object: &Object<'_>) -> Option<Timestamp> {
+        for member in [&object.modified, &object.created] {
+            match when(member) {
+                Ok(Some(when)) => {
+                    self.notes = self.notes.with_if(when.supposed, Note::TimeWithoutZone);
+                    return Some(when.at);
+                }
+                Ok(None) => {}
+                Err(_) => self.notes = self.notes.with(Note::TimeIgnored),
+            }
+        }
+        None
+    }
+
+    fn judge(&mut self, object: &Object<'_>, policy: &Policy) -> Result<Verdict, Skip> {
+        let odd = |what: String| Skip::new(SkipReason::InvalidObject, what);
+        match &object.pattern_type {
+            Member::Absent => {}
+            Member::Text(kind) if kind.trim().eq_ignore_ascii_case("stix") => {}
+            Member::Text(kind) => return Err(Skip::new(SkipReason::PatternLanguage, kind)),
+            _ => return Err(odd("its pattern_type is no text".to_owned())),
+        }
+        let revoked = truth(&object.revoked)
+            .map_err(|()| odd("its `revoked` is neither true nor false".to_owned()))?
+            == Some(true);
+        let text = matches!(object.revoked, Member::Text(_));
+        self.notes = self.notes.with_if(text, Note::RevokedAsText);
+
+        let made = self.values(object, policy);
+        if revoked {
+            // Values that can't be read were never pushed; the revocation holds all the same.
+            match made {
+                Ok(atoms) => self.atoms = atoms,
+                Err(Skip { reason, detail }) if self.left_out.is_empty() => {
+                    self.left_out.push(LeftOut { reason, detail, count: 1 });
+                }
+                Err(_) => {}
+            }
+            return Ok(Verdict::Withdrawn(Cause::Revoked));
+        }
+        let atoms = made?;
+        let (from, until) = (self.time("valid_from", object)?, self.time("valid_until", object)?);
+        if atoms.iter().all(|atom| atom.over) || until.is_some_and(|until| until <= policy.now) {
+            self.atoms = atoms;
+            return Ok(Verdict::Withdrawn(Cause::Expired));
+        }
+        if let Some(from) = from.filter(|from| *from > policy.now) {
+            return Err(Skip::new(SkipReason::NotYetValid, format!("from {from} on")));
+        }
+        self.select(object, policy)?;
+        self.atoms = atoms;
+        self.keep_active(policy)?;
+        Ok(Verdict::Active(until))
+    }
+
+    /// What its pattern makes; the first reason if it is nothing.
+    fn values(&mut self, object: &Object<'_>, policy: &Policy) -> Result<Vec<Atom>, Skip> {
+        let text = match &object.pattern {
+            Member::Text(text) => text,
+            Member::Absent => {
+                return Err(Skip::new(SkipReason::InvalidObject, "it has no pattern"));
+            }
+            _ => return Err(Skip::new(SkipReason::InvalidObject, "its pattern is no text")),
+        };
+        let pattern = Pattern::parse(text)
+            .map_err(|error| Skip::new(SkipReason::InvalidPattern, error.to_string()))?;
+        let Compiled { atoms, left_out, .. } = compile(pattern.observation(), policy);
+        self.left_out = left_out;
+        if atoms.is_empty() {
+            return Err(self.left_out_alone());
+        }
+        Ok(atoms)
+    }
+
+    /// Why nothing is made at all, if each alternative was left out.
+    fn left_out_alone(&mut self) -> Skip {
+        let Some(first) = self.left_out.first() else {
+            return Skip::new(SkipReason::InvalidPattern, "it has no alternatives");
+        };
+        let skip = Skip { reason: first.reason, detail: first.detail.clone() };
+        if self.left_out.len() == 1 {
+            self.left_out.clear();
+        }
+        skip
+    }
+
+    fn time(&mut self, name: &str, object: &Object<'_>) -> Result<Option<Timestamp>, Skip> {
+        let member = if name == "valid_from" { &object.valid_from } else { &object.valid_until };
+        let read = when(member).map_err(|what| {
+            Skip::new(SkipReason::InvalidObject, format!("its {name} is no time: {what}"))
+        })?;
+        let supposed = read.is_some_and(|when| when.supposed);
+        self.notes = self.notes.with_if(supposed, Note::TimeWithoutZone);
+        Ok(read.map(|when| when.at))
+    }
+
+    /// Whether the options let it through.
+    fn select(&mut self, object: &Object<'_>, policy: &Policy) -> Result<(), Skip> {
+        let options = &policy.options;
+        let labels = || object.labels.items.iter().chain(&object.indicator_types.items);
+        let is = |name: &'static str| move |label: &str| label.trim().eq_ignore_ascii_case(name);
+        if !options.allow_benign && labels().any(|label| is("benign")(label)) {
+            return Err(SkipReason::Benign.into());
+        }
+        if !options.allow_not_for_detection {
+            let detection = truth(&object.detection).ok().flatten();
+            let detection = detection.or(object.inner.detection);
+            if detection == Some(false) || labels().any(|label| is_not_to_ids(label)) {
+                return Err(SkipReason::NotForDetection.into());
+            }
+        }
+        self.confidence = confidence(&object.confidence);
+        if let (Some(least), Some(confidence)) = (options.confidence_at_least, self.confidence)
+            && confidence < least
+        {
+            return Err(Skip::new(SkipReason::LowConfidence, confidence.to_string()));
+        }
+        let among = |list: &[String]| {
+            labels().find(|label| list.iter().any(|l| l.trim().eq_ignore_ascii_case(label.trim())))
+        };
+        if let Some(label) = among(&options.without_labels) {
+            return Err(Skip::new(SkipReason::Label, label));
+        }
+        if !options.only_labels.is_empty() && among(&options.only_labels).is_none() {
+            return Err(Skip::new(SkipReason::Label, "none of those asked for"));
+        }
+        for marking in object.markings.items.iter().chain(&object.inner.marking_refs) {
+            match Tlp::of_marking(marking) {
+                Some(tlp) => self.tlp = self.tlp.max(Some(tlp)),
+                None => self.markings.push(printable(marking, LONGEST_ID)),
+            }
+        }
+        let named = labels().filter_map(|label| Tlp::of_label(label)).max();
+        self.tlp = self.tlp.max(named);
+        Ok(())
+    }
+
+    /// Leaves out what isn't pushed: alternatives whose time is over, and protected values.
+    fn keep_active(&mut self, policy: &Policy) -> Result<(), Skip> {
+        let left_out = std::mem::take(&mut self.left_out);
+        let mut left = Compiled { left_out, ..Compiled::default() };
+        for mut atom in std::mem::take(&mut self.atoms) {
+            if let Some(until) = atom.until.filter(|_| atom.over) {
+                left.leave_out(Skip::new(SkipReason::Expired, format!("since {until}")));
+                continue;
+            }
+            if let Some(what) = policy.protected.reason(&atom.value.kind, &atom.value.value) {
+                if !policy.protected.is_allowed(&atom.value.value) {
+                    let what = format!("{}: {what}", atom.value.value);
+                    left.leave_out(Skip::new(SkipReason::Protected, what));
+                    continue;
+                }
+                atom.value.notes = atom.value.notes.with(Note::ProtectionOverridden);
+            }
+            if let Err(what) = policy.actions.of(&atom.value.kind) {
+                left.leave_out(Skip::new(SkipReason::Action, what));
+                continue;
+            }
+            left.atoms.push(atom);
+        }
+        self.left_out = left.left_out;
+        if left.atoms.is_empty() {
+            return Err(self.left_out_alone());
+        }
+        if let Some(first) = self.left_out.first() {
+            if policy.options.all_or_nothing {
+                let what = format!("{}: {}", first.reason, first.detail);
+                return Err(Skip::new(SkipReason::InPart, what));
+            }
+            self.notes = self.notes.with(Note::BranchesLeftOut);
+        }
+        self.atoms = left.atoms;
+        Ok(())
+    }
+}
+
+/// `type--uuid`, and whatever else feeds use: one word of printable characters.
+fn is_id(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && id.chars().all(crate::types::is_visible)
+}
+
+/// `misp:to_ids="False"`, however it is written.
+fn is_not_to_ids(label: &str) -> bool {
+    label.split_once('=').is_some_and(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("misp:to_ids")
+            && value.trim().trim_matches('"').eq_ignore_ascii_case("false")
+    })
+}
+
+/// From 0 to 100; anything else says nothing.
+fn confidence(member: &Member<'_>) -> Option<u8> {
+    let number = match member {
+        Member::Number(number) => *number,
+        Member::Text(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let stated = (0.0..=100.0).contains(&number);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    stated.then_some(number as u8)
+}
