@@ -54,6 +54,8 @@ pub(crate) struct Care {
     pub without_lookup: bool,
     /// When the caller itself looked, at many machines at once.
     pub looked: Option<Instant>,
+    /// Gives up when the request is turned away, so that the caller looks again before the next one.
+    pub looking_again: bool,
 }
 
 /// For how long a look at many machines stands for one at each.
@@ -94,7 +96,12 @@ pub(crate) async fn submit_if<O: Submission>(
         return Ok(there);
     }
     let left = client.service_time().minus(SLACK);
-    let outcome = match client.send_watched(&operation, slot, &witness).await {
+    let sending = client.with_terms(|terms| {
+        if care.looking_again {
+            terms.queue = Some(Duration::ZERO);
+        }
+    });
+    let outcome = match sending.send_watched(&operation, slot, &witness).await {
         Ok(action) => wanted.accept(action, left).await,
         Err(error) if error.is_outcome_unknown() => wanted.adopt(error, left).await,
         Err(error) if error.is_already_running() => wanted.find_running(error).await,

@@ -214,7 +214,7 @@ impl LeaseRelease {
                 None => Ok(()),
             }
         };
-        let care = Care { regardless: true, ..Care::default() };
+        let care = Care { regardless: true, looking_again: true, ..Care::default() };
         let operation = Unisolate::new(self.lease.machine().clone(), comment.clone());
         match submit_if(&self.client, care, operation, check).await {
             Ok(submitted) => {

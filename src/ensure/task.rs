@@ -247,7 +247,7 @@ pub(super) async fn carry_out(
         }
         Act::Submit { regardless } => regardless,
     };
-    let care = Care { regardless, without_lookup: false, looked };
+    let care = Care { regardless, without_lookup: false, looked, looking_again: true };
     Outcome::Submitted(match goal {
         Goal::Isolated(kind) => {
             begin(&client, care, Isolate::new(machine, kind, comment), None).await
