@@ -238,8 +238,10 @@ async fn somebody_who_isolates_while_the_release_waits_for_its_slot_is_seen() {
     }
     let later = Duration::from_secs(10);
     emulator.act_after(later, Actor::Analyst, id, Act::Isolate, "mine too").unwrap();
-    let Ok(LeaseEnd::Superseded { .. }) = end(&lease, &client).await else { panic!() };
+    let Ok(LeaseEnd::Superseded { by }) = end(&lease, &client).await else { panic!() };
+    assert_eq!(by.requestor.as_deref(), Some("a.keller@corp.example"));
     assert_eq!(isolation(&emulator, &host), Isolation::Full);
+    assert_eq!(sent(&emulator, "unisolate"), 90);
 }
 
 #[tokio::test(start_paused = true)]
