@@ -163,3 +163,36 @@ fn containment(
         isolation,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_out_keeps_what_may_have_a_say() {
+        let start: Timestamp = "2026-03-01T03:00:00Z".parse().unwrap();
+        let at = |minute: u64| start.plus(Duration::from_secs(60 * minute));
+        let rows = [
+            ("Isolate", "Succeeded", 1, 2),
+            ("Isolate", "Pending", 3, 3),
+            ("Isolate", "Succeeded", 4, 20),
+            ("Isolate", "Cancelled", 5, 11),
+            ("Unisolate", "Succeeded", 10, 12),
+            ("Isolate", "Failed", 6, 9),
+        ];
+        let mut actions: Vec<_> = rows
+            .iter()
+            .map(|(kind, status, created, ended)| {
+                let id = format!("5382f7ea-7557-4ab7-9782-{created:012}").parse().unwrap();
+                let status = serde_json::from_value((*status).into()).unwrap();
+                let mut action = MachineAction::new(id, kind.parse().unwrap(), status);
+                action.creation_date_time_utc = Some(at(*created));
+                action.last_update_date_time_utc = Some(at(*ended));
+                action
+            })
+            .collect();
+        thin_out(&mut actions);
+        let kept: Vec<_> = actions.iter().map(|a| a.creation_date_time_utc).collect();
+        assert_eq!(kept, [3, 4, 5, 10].map(|minute| Some(at(minute))));
+    }
+}

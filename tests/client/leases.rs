@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use defender_response::emulator::{
-    Act, Actor, AppSetup, Emulator, FaultRule, Isolation, PlainFault, TenantSetup,
+    Act, Actor, AppSetup, Emulator, FaultRule, Isolation, PlainFault, StatusFault, TenantSetup,
 };
 use defender_response::{
     Client, Error, IsolationState, IsolationType, Lease, LeaseEnd, MachineHandle, Result, Timestamp,
@@ -207,6 +207,41 @@ async fn reads_that_fail_now_and_then_and_lists_that_lag_do_not_matter() {
     emulator.fault(FaultRule::new("*", PlainFault::Html200).times(9999)).unwrap();
     let error = end(&lease, &client).await.unwrap_err();
     assert!(error.is_timeout() && error.to_string().contains("isn't known"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_was_turned_away_is_thought_over_before_the_next_try() {
+    let (emulator, client, host) = world(slow()).await;
+    let id = host.id().as_str();
+    let lease = contain(&host).await;
+    seconds(60).await;
+    let throttled = StatusFault::new(429).retry_after(120);
+    emulator.fault(FaultRule::new("unisolate", throttled)).unwrap();
+    let later = Duration::from_secs(20);
+    emulator.act_after(later, Actor::Analyst, id, Act::Isolate, "mine too").unwrap();
+    let Ok(LeaseEnd::Superseded { by }) = end(&lease, &client).await else { panic!() };
+    assert_eq!(by.requestor.as_deref(), Some("a.keller@corp.example"));
+    assert_eq!(isolation(&emulator, &host), Isolation::Full);
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_isolates_while_the_release_waits_for_its_slot_is_seen() {
+    let (emulator, client, host) = world(slow()).await;
+    let id = host.id().as_str();
+    let lease = contain(&host).await;
+    seconds(60).await;
+    let other: defender_response::MachineId = emulator.machines()[1].id.parse().unwrap();
+    // Ninety releases of another machine leave no slot for a minute.
+    let bystander = client.machine(&other).without_lookup();
+    for _ in 0..90 {
+        let _ = bystander.unisolate("c").await.unwrap();
+    }
+    let later = Duration::from_secs(10);
+    emulator.act_after(later, Actor::Analyst, id, Act::Isolate, "mine too").unwrap();
+    let Ok(LeaseEnd::Superseded { by }) = end(&lease, &client).await else { panic!() };
+    assert_eq!(by.requestor.as_deref(), Some("a.keller@corp.example"));
+    assert_eq!(isolation(&emulator, &host), Isolation::Full);
+    assert_eq!(sent(&emulator, "unisolate"), 90);
 }
 
 #[tokio::test(start_paused = true)]

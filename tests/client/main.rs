@@ -8,6 +8,7 @@ mod connections;
 mod decoding;
 mod emulated;
 mod ensuring;
+mod ensuring_more;
 mod errors;
 mod example;
 mod finding;

@@ -206,3 +206,34 @@ async fn an_empty_emulator_has_no_state() {
     let nobody: MachineId = "0000000000000000000000000000000000000000".parse().unwrap();
     assert_eq!(word(&client.machine(nobody).state().await.unwrap()), "no record");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_older_than_a_release_may_still_have_a_say() {
+    // A restriction of last month, beside isolations and releases since.
+    let (emulator, _, host) = world(slow()).await;
+    let id = host.id().as_str();
+    emulator.act(Actor::Analyst, id, Act::Restrict, "c").unwrap();
+    seconds(30 * 86_400).await;
+    for act in [Act::Isolate, Act::Release] {
+        emulator.act(Actor::Analyst, id, act, "c").unwrap();
+        seconds(40).await;
+    }
+    let state = host.state().await.unwrap();
+    is_true(&emulator, &state);
+    assert_eq!(state.restriction.state, RestrictionState::Restricted);
+
+    // A stuck duplicate that was asked for before the release, and fires after it.
+    let (emulator, _, host) = world(slow().set("duplicate_action", "stuck").unwrap()).await;
+    let id = host.id().as_str();
+    for _ in 0..2 {
+        let _ = host.clone().without_lookup().isolate(IsolationType::Full, "c").await.unwrap();
+    }
+    seconds(40).await;
+    for act in [Act::Restrict, Act::LiftRestriction, Act::Release] {
+        emulator.act(Actor::Analyst, id, act, "c").unwrap();
+        seconds(70).await;
+    }
+    let state = host.state().await.unwrap();
+    is_true(&emulator, &state);
+    assert_eq!(word(&state), "isolated");
+}
