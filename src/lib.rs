@@ -76,6 +76,7 @@ mod client;
 mod clock;
 mod ensure;
 mod error;
+mod fleet;
 mod guard;
 mod indicators;
 mod machines;
@@ -115,6 +116,9 @@ pub use ensure::{
     LeaseEnd, LeaseRelease, MachineState, OnRecord, RestrictionState,
 };
 pub use error::{Error, ErrorKind, Result};
+pub use fleet::{
+    Done, FanOut, FanOutOutcome, FanOutProgress, FanOutRecord, FanOutRun, FanOutSummary, Verb,
+};
 pub use guard::{Guard, Limit, Rule};
 pub use indicators::{
     BatchDeleteIndicators, CreateOrUpdateIndicator, DeleteIndicator, GetIndicator, ImportAnswer,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 pub(crate) use keeper::{Keeper, Pass};
+pub(crate) use rule::is_server;
 pub use rule::{Limit, Rule};
 pub(crate) use subject::{About, Act, Subject};
 

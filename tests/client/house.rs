@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["odata", "actions"],
     &["machines", "alerts", "indicators"],
     &["waits"],
-    &["ensure", "stix"],
+    &["ensure", "fleet", "stix"],
     &["catalog"],
     &["check", "tenants"],
     &["playbook"],

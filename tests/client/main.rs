@@ -12,6 +12,7 @@ mod ensuring_more;
 mod errors;
 mod example;
 mod finding;
+mod fleet;
 mod golden;
 mod house;
 mod http2;
