@@ -104,7 +104,7 @@ impl Client {
     /// # Errors
     /// [`is_configuration`](Error::is_configuration), naming what was looked for.
     pub fn from_env() -> Result<Self> {
-        environment::builder(&environment::Process)?.build()
+        ClientBuilder::from_env()?.build()
     }
 
     /// Sends one operation as it is, and reads its answer: repeated where that is safe, but no look-up before, no
@@ -350,6 +350,21 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
+    /// What [`Client::from_env`] builds, to be set up further: with guards, time limits, a proxy.
+    ///
+    /// ```no_run
+    /// # use defender_response::{ClientBuilder, Guard, Rule};
+    /// let guard = Guard::new().never(Rule::new().tag("tier-0"));
+    /// let defender = ClientBuilder::from_env()?.guard(guard).build()?;
+    /// # Ok::<(), defender_response::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration), naming what was looked for.
+    pub fn from_env() -> Result<Self> {
+        environment::builder(&environment::Process)
+    }
+
     /// Another application for reads, where the rights to act are kept in one of their own, which can't read its
     /// actions back. Waiting, listing and looking up go by `credential`; everything that changes something goes by the
     /// builder's. Each has a token of its own. Both have to be of one tenant.
