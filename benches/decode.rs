@@ -1,4 +1,4 @@
-//! What reading answers costs, beside serde_json into a minimal struct and into `Value`.
+//! What reading answers costs, beside `serde_json` into a minimal struct and into `Value`.
 
 use std::hint::black_box;
 
@@ -72,7 +72,7 @@ fn beside<T: for<'de> Deserialize<'de>>(
     });
     group.bench_function("serde_json, Value", |b| {
         b.iter(|| {
-            serde_json::from_slice::<Value>(black_box(body)).map(drop).expect("it is readable")
+            serde_json::from_slice::<Value>(black_box(body)).map(drop).expect("it is readable");
         });
     });
     group.finish();
@@ -84,7 +84,7 @@ fn decode(c: &mut Criterion) {
     let one = one.to_string().into_bytes();
     let get = GetMachineAction::new(ACTION.parse::<ActionId>().expect("an id"));
     beside::<Action>(c, "a machine action", &one, |body| {
-        drop(black_box(get.decode(body).expect("an action")))
+        drop(black_box(get.decode(body).expect("an action")));
     });
 
     let list =
