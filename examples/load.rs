@@ -166,7 +166,9 @@ fn report(all: &mut [Figures; 4], time: Duration, json: bool) -> usize {
         "calls": calls, "errors": errors, "seconds": round(time.as_secs_f64()), "per_second": rate(calls, time),
     }});
     if json {
-        rows.iter().for_each(|row| println!("{row}"));
+        for row in &rows {
+            println!("{row}");
+        }
         println!("{summary}");
     } else {
         println!(
