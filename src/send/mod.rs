@@ -295,7 +295,7 @@ impl Sender {
     fn request(&self, spec: &Spec, call: &Call, bearer: &Bearer) -> Result<Request<Bytes>> {
         let mut request = Request::builder()
             .method(spec.method.clone())
-            .uri(call.url(&self.base)?.as_str())
+            .uri(call.uri(&self.base)?)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(header::AUTHORIZATION, bearer.header());
         if call.body().is_some() {
