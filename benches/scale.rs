@@ -101,16 +101,15 @@ async fn tenants(count: usize) {
 
 fn main() {
     let _profiler = dhat::Profiler::builder().testing().build();
-    let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
-    runtime.block_on(async {
-        for count in COUNTS {
-            waiting_actions(count).await;
-        }
-        for count in COUNTS {
-            queued_calls(count).await;
-        }
-        for count in [100, 1_000] {
-            tenants(count).await;
-        }
-    });
+    // A runtime for each, so that what one leaves behind isn't counted with the next.
+    let runtime = || Builder::new_current_thread().enable_time().build().expect("a runtime");
+    for count in COUNTS {
+        runtime().block_on(waiting_actions(count));
+    }
+    for count in COUNTS {
+        runtime().block_on(queued_calls(count));
+    }
+    for count in [100, 1_000] {
+        runtime().block_on(tenants(count));
+    }
 }
