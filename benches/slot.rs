@@ -1,7 +1,6 @@
 //! What a quota slot costs, taken and given back, alone and contended: a raw call over a transport that answers at once,
 //! with a quota that never fills and without any.
 
-use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -87,9 +86,9 @@ fn slot(c: &mut Criterion) {
     for (name, policy) in policies {
         let client = client(policy);
         let call = || runtime.block_on(client.send(&Ring)).expect("an answer");
-        group.bench_function(format!("{name}, alone"), |b| b.iter(|| black_box(call())));
+        group.bench_function(format!("{name}, alone"), |b| b.iter(call));
         contended(&client, || {
-            group.bench_function(format!("{name}, contended"), |b| b.iter(|| black_box(call())));
+            group.bench_function(format!("{name}, contended"), |b| b.iter(call));
         });
     }
     group.finish();
