@@ -69,6 +69,7 @@
 
 mod actions;
 mod alerts;
+mod audit;
 mod auth;
 pub mod catalog;
 mod check;
@@ -99,6 +100,7 @@ pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
     UpdatedAlert,
 };
+pub use audit::{AuditEvent, AuditPhase, AuditSink, JsonLines, Run};
 #[cfg(feature = "azure")]
 pub use auth::AzureCredential;
 #[cfg(feature = "certificate")]
