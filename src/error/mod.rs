@@ -163,6 +163,12 @@ impl Error {
         self.0.target.as_deref()
     }
 
+    /// What to do, as far as the message says it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.advice.as_deref()
+    }
+
     /// The HTTP status of the answer, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
