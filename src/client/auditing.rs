@@ -17,6 +17,16 @@ impl ClientBuilder {
 }
 
 impl Client {
+    /// A client that writes to this sink as well, as [`ClientBuilder::audit`] says. It shares everything else with this one.
+    #[must_use]
+    pub fn audited(&self, sink: impl AuditSink + 'static) -> Self {
+        let mut client = self.clone();
+        let mut auditor = Auditor::clone(&self.auditor);
+        auditor.sinks.push(Arc::new(sink));
+        client.auditor = Arc::new(auditor);
+        client
+    }
+
     /// A client whose audit events name this run of a playbook. It shares everything else with this one.
     #[must_use]
     pub fn on_behalf_of(&self, run: Run) -> Self {

@@ -253,6 +253,13 @@ impl Category {
     }
 }
 
+impl From<Fault> for Response {
+    /// What is answered where nothing was done.
+    fn from(fault: Fault) -> Self {
+        Self::rejected(fault)
+    }
+}
+
 impl Response {
     /// What is answered where nothing was done.
     pub(super) fn rejected(fault: Fault) -> Self {
