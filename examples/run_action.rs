@@ -10,6 +10,7 @@
 use std::error::Error as _;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use defender_response::emulator::Emulator;
 use defender_response::playbook::{
@@ -115,7 +116,8 @@ fn told(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Told, Fau
     }
     let options = options(arguments.into_iter())?;
     let request = request(&options)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| internal(&format!("no runtime: {e}")))?;
     let response = runtime.block_on(run(&options, &request))?;
     let status = response.exit_status();
@@ -142,7 +144,8 @@ async fn run(options: &Options, request: &Request) -> Result<Response, Fault> {
         let log = JsonLines::append(file).map_err(|e| wrong(&format!("{file}: {e}")))?;
         client = client.audited(log.required());
     }
-    let mut runner = Runner::new(client);
+    // A runner would rather be told than kept waiting.
+    let mut runner = Runner::new(client.queue_within(Duration::from_secs(60)));
     if options.approval {
         runner = runner.require_approval();
     }
@@ -239,7 +242,8 @@ fn from_stdin(name: Option<&str>) -> Result<Request, Fault> {
                 .map_err(|e| wrong(&format!("what is on stdin isn't an envelope: {e}")))?;
             match name.filter(|name| *name != request.action) {
                 Some(name) => {
-                    let what = format!("the envelope is for {:?}, and not for {name}", request.action);
+                    let what =
+                        format!("the envelope is for {:?}, and not for {name}", request.action);
                     Err(wrong(&what))
                 }
                 None => Ok(request),
