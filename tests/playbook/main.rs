@@ -4,4 +4,5 @@ mod audit;
 mod keys;
 mod run_action;
 mod schemas;
+mod sekoia;
 mod setup;

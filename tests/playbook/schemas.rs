@@ -59,7 +59,7 @@ fn good(action_id: &str) -> Vec<(&'static str, Value)> {
             json!({"stix_objects": bundle(), "action": "Block", "owner": "feed"}),
         ),
         ("get_machine_state", json!({"machine_id": MACHINE})),
-        ("ensure_isolated", with("isolation_type", json!("Full"))),
+        ("ensure_isolated", with("isolation_type", json!("Selective"))),
         ("ensure_released", machine()),
         ("ensure_restricted", machine()),
         ("ensure_unrestricted", machine()),

@@ -65,7 +65,16 @@ pub fn built(name: &'static str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let arguments = ["build", "--quiet", "--example", "run_action"];
+        let arguments = [
+            "build",
+            "--quiet",
+            "--example",
+            "run_action",
+            "--example",
+            "sekoia_runner",
+            "--example",
+            "windmill",
+        ];
         assert!(Command::new(cargo).args(arguments).status().unwrap().success());
     });
     let mut path = std::env::current_exe().unwrap();
