@@ -49,7 +49,8 @@
 //!
 //! # Features
 //! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `certificate` for signing in with a client
-//! certificate, `azure` for signing in with `azure_identity`; `emulator` for the emulated service.
+//! certificate, `azure` for signing in with `azure_identity`; `playbook` for actions by name, JSON in and JSON out;
+//! `emulator` for the emulated service.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(
@@ -69,6 +70,7 @@
 
 mod actions;
 mod alerts;
+mod audit;
 mod auth;
 pub mod catalog;
 mod check;
@@ -83,6 +85,8 @@ mod machines;
 pub mod model;
 mod odata;
 mod operation;
+#[cfg(feature = "playbook")]
+pub mod playbook;
 mod reads;
 mod region;
 mod send;
@@ -100,6 +104,7 @@ pub use alerts::{
     AlertHandle, AlertUpdate, Alerts, BatchUpdateAlerts, GetAlert, ListAlerts, UpdateAlert,
     UpdatedAlert,
 };
+pub use audit::{AuditEvent, AuditPhase, AuditSink, JsonLines, Run};
 #[cfg(feature = "azure")]
 pub use auth::AzureCredential;
 #[cfg(feature = "certificate")]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::key::Key;
 use crate::error::{Error, Result};
 use crate::types::{is_visible, random_bits};
 
@@ -22,6 +23,8 @@ const LONGEST: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comment {
     reference: Option<String>,
+    /// The reference stands for an idempotency key, and isn't made afresh.
+    keyed: bool,
     text: String,
 }
 
@@ -34,7 +37,16 @@ impl Comment {
 
     /// Puts a fresh reference before the text, and tells it.
     pub(crate) fn refer(&mut self) -> &str {
-        self.reference.insert(fresh_reference())
+        if !self.keyed {
+            self.reference = None;
+        }
+        self.reference.get_or_insert_with(fresh_reference)
+    }
+
+    /// Puts the reference of an idempotency key before the text.
+    pub(crate) fn refer_by(&mut self, key: &Key<'_>) {
+        self.reference = Some(key.reference());
+        self.keyed = true;
     }
 
     pub(crate) fn reference(&self) -> Option<&str> {
@@ -74,13 +86,13 @@ impl Comment {
 
 impl From<&str> for Comment {
     fn from(text: &str) -> Self {
-        Self { reference: None, text: text.to_owned() }
+        Self { reference: None, keyed: false, text: text.to_owned() }
     }
 }
 
 impl From<String> for Comment {
     fn from(text: String) -> Self {
-        Self { reference: None, text }
+        Self { reference: None, keyed: false, text }
     }
 }
 
@@ -104,7 +116,7 @@ pub(crate) fn reference_of(comment: &str) -> Option<&str> {
     is_ours.then_some(reference)
 }
 
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+pub(super) const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// `dr-` and ten letters or digits: 50 random bits.
 fn fresh_reference() -> String {

@@ -2,6 +2,7 @@
 
 mod comment;
 mod handle;
+mod key;
 mod list;
 mod operations;
 mod recent;
@@ -13,6 +14,7 @@ pub use crate::reads::GetMachineAction;
 pub use comment::Comment;
 pub(crate) use comment::reference_of;
 pub use handle::ActionHandle;
+pub(crate) use key::{Key, Repeats};
 pub use list::{Actions, ListMachineActions};
 pub use operations::CancelMachineAction;
 pub(crate) use recent::own_since;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::recent::{Finding, is_under_way, judge, recent, with_own};
 use super::settle::settle;
 use super::submitted::{Disposition, Submitted};
-use super::{Comment, GetMachineAction};
+use super::{Comment, GetMachineAction, Key, Repeats};
+use crate::audit::Told;
 use crate::client::{Client, Turn, settle_pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ActionType, MachineAction};
@@ -43,6 +44,8 @@ pub(crate) struct Care {
     pub without_lookup: bool,
     /// The name that the machine has to have.
     pub expected: Option<String>,
+    /// What the caller knows this submission by, in another process too.
+    pub key: Option<String>,
     /// When the caller itself looked, at many machines at once.
     pub looked: Option<Instant>,
 }
@@ -67,6 +70,9 @@ pub(crate) async fn submit_if<O: Submission>(
     check: impl Fn(&[MachineAction]) -> Result<()> + Send + Sync,
 ) -> Result<Submitted> {
     let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+    if let Some(key) = &care.key {
+        Key::check(key).map_err(|e| e.of(O::SPEC.name, call.target()))?;
+    }
     let pass = client.admit(O::SPEC, &call, care.expected.as_deref()).await?;
     let outcome = submit_admitted(client, care, operation, check).await;
     settle_pass(pass, &outcome, |submitted| {
@@ -81,18 +87,48 @@ async fn submit_admitted<O: Submission>(
     mut operation: O,
     check: impl Fn(&[MachineAction]) -> Result<()> + Send + Sync,
 ) -> Result<Submitted> {
-    if client.writes_references() {
+    if let Some(key) = &care.key {
+        refer_by_key(client, key, &mut operation)
+            .await
+            .map_err(|e| e.of(O::SPEC.name, operation.machine().as_str()))?;
+    } else if client.writes_references() {
         operation.comment_mut().refer();
     }
     let reference = operation.comment_mut().reference().map(str::to_owned);
     let text = operation.comment_mut().text().to_owned();
     let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+    let record = client.audit(O::SPEC, &call)?;
     let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
     let wanted = Wanted { client, operation: &operation, reference, text };
 
     let outcome = wanted.carry_out(care, &check, &witness).await;
     witness.told();
+    if let Some(record) = record {
+        record.tell(&outcome, |submitted| Told {
+            state: submitted.action().status.to_string(),
+            disposition: Some(submitted.disposition().as_str()),
+            action: Some(submitted.id().clone()),
+        });
+    }
     outcome
+}
+
+/// The key is bound to tenant, machine, kind and arguments, so that under another of them it is another reference.
+async fn refer_by_key<O: Submission>(client: &Client, key: &str, operation: &mut O) -> Result<()> {
+    if !client.writes_references() {
+        return Err(Error::configuration(
+            "an idempotency key travels as the comment's reference, and this client writes none",
+        ));
+    }
+    let place = client.place().await?;
+    let machine = operation.machine().as_str().to_owned();
+    let scope = operation.scope().unwrap_or_default();
+    let text = operation.comment_mut().text().to_owned();
+    let arguments = [scope, &*text];
+    let kind = O::KIND;
+    let (tenant, target, kind) = (&*place.tenant, &*machine, kind.as_str());
+    operation.comment_mut().refer_by(&Key { key, tenant, target, kind, arguments: &arguments });
+    Ok(())
 }
 
 /// One submission, with what tells its action from others.
@@ -114,7 +150,7 @@ impl<O: Submission> Wanted<'_, O> {
     ) -> Result<Submitted> {
         let Self { client, operation, .. } = self;
         let (machine, urgent) = (operation.machine(), client.is_urgent() || O::SPEC.urgent);
-        let looks = O::OPPOSITE.is_some() && !care.without_lookup;
+        let looks = (O::OPPOSITE.is_some() && !care.without_lookup) || care.key.is_some();
         let mut course = Course::default();
         let gate = client.turns().gate(machine, O::KIND, urgent);
         let _gate = client.queue_for(&mut course, gate).await.map_err(|e| self.named(e))?;
@@ -173,16 +209,69 @@ impl<O: Submission> Wanted<'_, O> {
         };
         let now = self.client.clock().now();
         let fresh = |at: Instant| now.saturating_duration_since(at) < FRESH;
-        let listed = if care.looked.is_some_and(fresh) {
+        let listed = if care.looked.is_some_and(fresh) && care.key.is_none() {
             Vec::new()
         } else {
             self.recent(&client, O::OPPOSITE.as_ref()).await.map_err(unread)?
         };
         let kinds = [Some(O::KIND), O::OPPOSITE];
         let actions = with_own(&client, turn, listed, &kinds).await.map_err(unread)?;
+        if care.key.is_some()
+            && let Some(there) = self.repeated(&actions)?
+        {
+            return Ok(Some(there));
+        }
         check(&actions).map_err(|error| self.named(error))?;
-        self.clear_up(turn, &actions)?;
+        let same = turn.unseen(&O::KIND).is_some_and(|unseen| unseen.reference == self.reference);
+        if O::OPPOSITE.is_some() || same {
+            self.clear_up(turn, &actions)?;
+        }
+        if O::OPPOSITE.is_none() || care.without_lookup {
+            return Ok(None);
+        }
         self.judged(&actions, care)
+    }
+
+    /// What was submitted under the same key, by whichever process.
+    fn repeated(&self, actions: &[MachineAction]) -> Result<Option<Submitted>> {
+        let reference = self.reference.as_deref().unwrap_or_default();
+        let repeats = |action: &MachineAction, which: Repeats| {
+            let comment = action.requestor_comment.as_deref().unwrap_or_default();
+            action.action_type == O::KIND && Key::repeats(reference, comment) == which
+        };
+        let now = self.client.service_time();
+        let Some(earlier) = actions.iter().find(|action| repeats(action, Repeats::Same)) else {
+            let other = actions.iter().find(|action| repeats(action, Repeats::OtherArguments));
+            return match other {
+                None => Ok(None),
+                Some(other) => {
+                    let what = format!(
+                        "{} under the same idempotency key, with other arguments; nothing was submitted",
+                        told(other, now)
+                    );
+                    let error = Error::new(ErrorKind::Conflict, what).about(other.clone());
+                    Err(self.named(error.advising("what differs needs a key of its own")))
+                }
+            };
+        };
+        // Whether one that failed took effect isn't known, so that any that came later counts.
+        let is_later = |action: &&MachineAction| {
+            let times = action.creation_date_time_utc.zip(earlier.creation_date_time_utc);
+            O::OPPOSITE.as_ref() == Some(&action.action_type)
+                && times.is_none_or(|(theirs, ours)| theirs >= ours)
+        };
+        match actions.iter().find(is_later) {
+            None => Ok(Some(self.submitted(earlier.clone(), Disposition::Adopted))),
+            Some(later) => {
+                let what = format!(
+                    "{} under this idempotency key, and it was followed by its opposite: {}; nothing was submitted",
+                    told(earlier, now),
+                    told(later, now)
+                );
+                let error = Error::new(ErrorKind::Superseded, what).about(earlier.clone());
+                Err(self.named(error.advising("if it is meant anew, say so with another key")))
+            }
+        }
     }
 
     /// An earlier submission of this client's that went unanswered: what the look shows is known, and what it doesn't

@@ -16,7 +16,8 @@ pub enum Disposition {
     /// The service created an action for this submission.
     Created,
     /// The answer was lost, and the action was found among the machine's by the reference in its comment: it is the
-    /// one that this submission created.
+    /// one that this submission created, or one that an earlier run submitted under the same
+    /// [idempotency key](crate::MachineHandle::keyed).
     Adopted,
     /// An action of this kind was under way already, somebody else's or an earlier run's, and is returned in place of a further
     /// one. Its scope may not be the one that was asked for: [`Submitted::scope_confirmed`].

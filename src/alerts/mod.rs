@@ -6,9 +6,10 @@ mod update;
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::actions::{Comment, settle};
+use crate::actions::{Comment, Key, Repeats, settle};
+use crate::audit::Told;
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::Alert;
 use crate::odata::{Filter, List};
 use crate::operation::Operation;
@@ -82,9 +83,19 @@ impl AlertHandle {
         let mut operation = UpdateAlert::new(self.id.clone(), update);
         let call = operation.call();
         let call = call.map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
+        self.refer_by_key(&mut operation.update)
+            .await
+            .map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
         let reference = refer(&self.client, &mut operation.update);
+        if let (Some(_), Some(reference)) = (operation.update.key(), &reference)
+            && let Some(alert) = self.repeated(reference).await?
+        {
+            return Ok(UpdatedAlert::adopted(alert));
+        }
         let witness = Witness::new(UpdateAlert::SPEC.name, self.id.as_str(), reference.as_deref());
         self.client.admit(UpdateAlert::SPEC, &call, None).await?.give_back();
+        let call = call.referring(reference.as_deref());
+        let record = self.client.audit(UpdateAlert::SPEC, &call)?;
         let outcome = self.send(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
@@ -94,7 +105,45 @@ impl AlertHandle {
             (outcome, _) => outcome.map_err(hint),
         };
         witness.told();
+        if let Some(record) = record {
+            record.tell(&outcome, |_| Told::done());
+        }
         Ok(UpdatedAlert::judge(outcome?, &operation.update))
+    }
+
+    async fn refer_by_key(&self, update: &mut AlertUpdate) -> Result<()> {
+        let Some(key) = update.key().map(str::to_owned) else { return Ok(()) };
+        Key::check(&key)?;
+        if !self.client.writes_references() {
+            return Err(Error::configuration(
+                "an idempotency key travels as the comment's reference, and this client writes none",
+            ));
+        }
+        let tenant = self.client.place().await?.tenant;
+        let said = update.clone();
+        let arguments = said.arguments();
+        let (tenant, target, kind) = (&*tenant, self.id.as_str(), UpdateAlert::SPEC.name);
+        let key = Key { key: &key, tenant, target, kind, arguments: &arguments };
+        if let Some(comment) = update.comment_mut() {
+            comment.refer_by(&key);
+        }
+        Ok(())
+    }
+
+    /// The alert, if it shows a comment of the same key.
+    async fn repeated(&self, reference: &str) -> Result<Option<Alert>> {
+        let alert = self.get().await?;
+        let texts = || alert.comments.iter().filter_map(|comment| comment.comment.as_deref());
+        if texts().any(|text| Key::repeats(reference, text) == Repeats::Same) {
+            return Ok(Some(alert));
+        }
+        if texts().any(|text| Key::repeats(reference, text) == Repeats::OtherArguments) {
+            let what = "it was updated under the same idempotency key with other arguments; nothing was changed";
+            let error = Error::new(ErrorKind::Conflict, what);
+            let error = error.advising("what differs needs a key of its own");
+            return Err(error.of(UpdateAlert::SPEC.name, self.id.as_str()));
+        }
+        Ok(None)
     }
 
     /// A condition is looked at once the request may leave, so that what was seen isn't as old as the queue.
@@ -184,6 +233,8 @@ impl Alerts {
         let witness =
             Witness::new(BatchUpdateAlerts::SPEC.name, call.target(), reference.as_deref());
         self.client.admit(BatchUpdateAlerts::SPEC, &call, None).await?.give_back();
+        let call = call.referring(reference.as_deref());
+        let record = self.client.audit(BatchUpdateAlerts::SPEC, &call)?;
         let outcome = self.client.send_watched(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
@@ -194,6 +245,9 @@ impl Alerts {
             (outcome, _) => outcome,
         };
         witness.told();
+        if let Some(record) = record {
+            record.tell(&outcome, |()| Told::done());
+        }
         outcome
     }
 }

@@ -27,6 +27,7 @@ pub struct AlertUpdate {
     comment: Option<Comment>,
     any_pair: bool,
     only_if: Option<Condition>,
+    key: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +91,29 @@ impl AlertUpdate {
     pub fn only_if(mut self, status: AlertStatus, assigned_to: Option<&str>) -> Self {
         self.only_if = Some(Condition { status, assigned_to: assigned_to.map(str::to_owned) });
         self
+    }
+
+    /// Knows the update by this key, in other processes too, as [`MachineHandle::keyed`](crate::MachineHandle::keyed)
+    /// does: the alert is read before, and one that shows the comment under this key isn't updated again. It takes a
+    /// comment: what an update sets otherwise can be set twice.
+    pub fn keyed(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    pub(super) fn key(&self) -> Option<&str> {
+        self.key.as_deref().filter(|_| self.comment.is_some())
+    }
+
+    /// All that it says, which its key is bound to.
+    pub(super) fn arguments(&self) -> [&str; 5] {
+        [
+            self.status.as_ref().map_or("", AlertStatus::as_str),
+            self.assigned_to.as_deref().unwrap_or_default(),
+            self.classification.as_ref().map_or("", Classification::as_str),
+            self.determination.as_ref().map_or("", Determination::as_str),
+            self.comment.as_ref().map_or("", Comment::text),
+        ]
     }
 
     pub(super) fn comment_mut(&mut self) -> Option<&mut Comment> {
@@ -242,12 +266,24 @@ fn settable(member: &str, value: &str, known: bool) -> Result<()> {
 pub struct UpdatedAlert {
     alert: Alert,
     confirmed: bool,
+    adopted: bool,
 }
 
 impl UpdatedAlert {
     pub(super) fn judge(alert: Alert, update: &AlertUpdate) -> Self {
         let confirmed = update.shows_in(&alert);
-        Self { alert, confirmed }
+        Self { alert, confirmed, adopted: false }
+    }
+
+    pub(super) fn adopted(alert: Alert) -> Self {
+        Self { alert, confirmed: true, adopted: true }
+    }
+
+    /// Whether it was updated under the same [key](AlertUpdate::keyed) before, so that nothing was sent now. What has changed
+    /// since is as the alert shows it.
+    #[must_use]
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
     }
 
     /// The alert as it was in the answer.

@@ -1,5 +1,6 @@
 //! The client: how it is set up, and the raw call. The response verbs stand in `machines` and `actions`.
 
+mod auditing;
 mod environment;
 mod guarding;
 mod network;
@@ -14,6 +15,7 @@ use std::sync::atomic::AtomicI64;
 
 use url::Url;
 
+use crate::audit::{Auditor, Told};
 use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
@@ -52,6 +54,7 @@ pub struct Client {
     shared: Arc<Shared>,
     terms: Terms,
     guards: Arc<[Arc<Keeper>]>,
+    auditor: Arc<Auditor>,
 }
 
 struct Shared {
@@ -81,6 +84,7 @@ impl Client {
             quota_policy: QuotaPolicy::default(),
             terms: Terms::default(),
             guards: Vec::new(),
+            auditor: Auditor::default(),
         }
     }
 
@@ -125,9 +129,19 @@ impl Client {
         }
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
         let pass = self.admit(O::SPEC, &call, None).await?;
+        let record = match self.audit(O::SPEC, &call) {
+            Ok(record) => record,
+            Err(error) => {
+                pass.give_back();
+                return Err(error);
+            }
+        };
         let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
         let outcome = self.send_watched(operation, &witness).await;
         witness.told();
+        if let Some(record) = record {
+            record.tell(&outcome, |_| Told::done());
+        }
         settle_pass(pass, &outcome, |_| true);
         outcome
     }
@@ -347,6 +361,7 @@ pub struct ClientBuilder {
     quota_policy: QuotaPolicy,
     terms: Terms,
     guards: Vec<Guard>,
+    auditor: Auditor,
 }
 
 impl ClientBuilder {
@@ -472,7 +487,8 @@ impl ClientBuilder {
         let (writer, reader) = (sender(self.credential), self.reader.map(sender));
         let (references, turns) = (self.references, Turns::default());
         let shared = Shared { sender: writer, reader, authority, audience, references, turns };
-        Ok(Client { shared: Arc::new(shared), terms: self.terms, guards })
+        let auditor = Arc::new(self.auditor);
+        Ok(Client { shared: Arc::new(shared), terms: self.terms, guards, auditor })
     }
 }
 

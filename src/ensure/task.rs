@@ -249,7 +249,7 @@ pub(super) async fn carry_out(
         }
         Act::Submit { regardless } => regardless,
     };
-    let care = Care { regardless, without_lookup: false, looked, expected };
+    let care = Care { regardless, without_lookup: false, looked, expected, key: None };
     Outcome::Submitted(match goal {
         Goal::Isolated(kind) => {
             begin(&client, &care, Isolate::new(machine, kind, comment), None).await

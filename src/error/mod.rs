@@ -46,6 +46,10 @@ pub enum ErrorKind {
     Conflict,
     /// A guard of the program's own forbids it.
     Guarded,
+    /// A required audit log couldn't be written, so nothing was sent.
+    AuditFailed,
+    /// An earlier action of the same idempotency key was followed by its opposite.
+    Superseded,
     /// The device can't do this action.
     Unsupported,
     /// The service refused the request as malformed.
@@ -74,6 +78,42 @@ pub enum ErrorKind {
     ActionTimedOut,
     /// The machine action is still running at the deadline of a wait.
     StillRunning,
+}
+
+impl ErrorKind {
+    /// The kind in lower case, such as `outcome_unknown`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::Configuration => "configuration",
+            Self::SignIn => "sign_in",
+            Self::Unauthorized => "unauthorized",
+            Self::Unlicensed => "unlicensed",
+            Self::PermissionDenied => "permission_denied",
+            Self::FeatureDisabled => "feature_disabled",
+            Self::NotFound => "not_found",
+            Self::Ambiguous => "ambiguous",
+            Self::Conflict => "conflict",
+            Self::Guarded => "guarded",
+            Self::AuditFailed => "audit_failed",
+            Self::Superseded => "superseded",
+            Self::Unsupported => "unsupported",
+            Self::InvalidRequest => "invalid_request",
+            Self::AlreadyRunning => "already_running",
+            Self::Throttled => "throttled",
+            Self::Timeout => "timeout",
+            Self::Connect => "connect",
+            Self::Service => "service",
+            Self::Intermediary => "intermediary",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::DryRun => "dry_run",
+            Self::ActionFailed => "action_failed",
+            Self::ActionCancelled => "action_cancelled",
+            Self::ActionTimedOut => "action_timed_out",
+            Self::StillRunning => "still_running",
+        }
+    }
 }
 
 /// What went wrong: what happened, to what, and what to do.
@@ -121,6 +161,12 @@ impl Error {
     #[must_use]
     pub fn target(&self) -> Option<&str> {
         self.0.target.as_deref()
+    }
+
+    /// What to do, as far as the message says it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.advice.as_deref()
     }
 
     /// The HTTP status of the answer, if there was one.

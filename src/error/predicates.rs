@@ -112,6 +112,25 @@ impl Error {
         self.kind() == ErrorKind::Guarded
     }
 
+    /// A required [`AuditSink`](crate::AuditSink) didn't take the event before a call, so nothing was sent.
+    ///
+    /// # Troubleshooting
+    /// The cause says why: a full disk, a missing right.
+    #[must_use]
+    pub fn is_audit_failed(&self) -> bool {
+        self.kind() == ErrorKind::AuditFailed
+    }
+
+    /// An earlier action of the same idempotency key was followed by its opposite: what was asked for was done once and
+    /// undone since, and isn't done again. [`action`](Self::action) holds the earlier one.
+    ///
+    /// # Troubleshooting
+    /// If it is meant anew, say so with another key.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.kind() == ErrorKind::Superseded
+    }
+
     /// The device can't do this action (400 `OsPlatformNotSupported`, `ClientVersionNotSupported`).
     ///
     /// # Troubleshooting

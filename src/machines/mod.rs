@@ -109,6 +109,32 @@ impl MachineHandle {
         self
     }
 
+    /// Knows what it submits by this key, in other processes too: the comment's reference is made of it, bound to tenant,
+    /// machine, kind of action and arguments (scope and comment). A repeat finds the earlier action among the machine's by it
+    /// and adopts it, however that ended; it isn't submitted again.
+    ///
+    /// What it can't do: a repeat that looks before the service lists the earlier action doesn't find it. So two processes
+    /// that begin in the same moment may both submit. While the first one's action is under way the service answers with it
+    /// or refuses, as a rule; a scan, and an isolation that it lets stay pending, it may record twice. And an action
+    /// that the service no longer lists isn't found.
+    ///
+    /// ```no_run
+    /// # async fn f(host: defender_response::MachineHandle) -> defender_response::Result<()> {
+    /// use defender_response::IsolationType;
+    /// let action = host.keyed("execution-42/step-3").isolate(IsolationType::Full, "INC-4711").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of the verbs: [`is_superseded`](Error::is_superseded) when an earlier action of the key was followed by its
+    /// opposite, [`is_conflict`](Error::is_conflict) when it was submitted with other arguments;
+    /// [`is_configuration`](Error::is_configuration) where the tenant can't be told, or references are switched off.
+    #[must_use]
+    pub fn keyed(mut self, key: impl Into<String>) -> Self {
+        self.care.key = Some(key.into());
+        self
+    }
+
     /// Acts only if the machine has this name: the full one, or its first label. For an id that came from elsewhere.
     ///
     /// The machine is read before each action, which takes `Machine.Read.All`. An entry that was merged into another one is

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["region"],
     &["auth"],
     &["operation"],
-    &["reads", "guard"],
+    &["reads", "guard", "audit"],
     &["send"],
     &["client"],
     &["odata", "actions"],

@@ -11,6 +11,7 @@ use super::delete::{Doomed, Fate};
 use super::report::{Change, IndicatorOutcome};
 use super::run::{Item, Run};
 use super::world::Standing;
+use crate::audit::Told;
 use crate::error::{Error, Result};
 use crate::indicators::{ImportIndicators, ImportOutcome};
 use crate::operation::{Operation, Safety, Unrepeated};
@@ -186,8 +187,15 @@ impl Run<'_> {
         let what = format!("{} indicators", operation.0.indicators.len());
         let witness = Witness::new(ImportIndicators::SPEC.name, &what, None);
         self.client.admit(ImportIndicators::SPEC, &operation.call()?, None).await?.give_back();
+        let record = self.client.audit(ImportIndicators::SPEC, &operation.call()?)?;
         let answer = self.client.send_reserved(operation, (slot, course), &witness).await;
         witness.told();
+        if let Some(record) = record {
+            record.tell(&answer, |answer| match answer {
+                Some(_) => Told::done(),
+                None => Told { state: "not_sent".to_owned(), ..Told::default() },
+            });
+        }
         Ok(answer?.map(|answer| ImportOutcome::read(&operation.0.indicators, &answer)))
     }
 

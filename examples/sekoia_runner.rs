@@ -1,0 +1,238 @@
+//! The container of a Sekoia playbook module: the first argument is the action's docker parameter, its inputs are files, and
+//! the outcome goes to a callback.
+//!
+//! ```text
+//! sekoia_runner IsolateMachineAction [--folder /symphony] [--data /data]
+//! ```
+//! The folder holds `arguments`, `module_configuration`, `token` and `url_callback`, and `playbook_uuid`,
+//! `playbook_run_uuid` and `node_run_uuid` where they are; a file that is missing is looked for as an environment
+//! variable in capitals. `url_secrets` isn't needed, since the callback gives the secrets. Files that arguments name are in the data folder. Where the configuration holds no `app_secret`, it
+//! is asked for with the first call of the callback. The token and the secret are only read from there, and never printed.
+//!
+//! Run and step are an idempotency key: a step that is run again finds what it submitted. Exit status: 0 once the callback has
+//! been told the outcome, whatever it is; 1 if it couldn't be; 2 for wrong usage, where there is nobody to be told.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use defender_response::playbook::{Request, Response, Runner};
+use defender_response::{Client, ClientSecret, Run};
+use serde_json::{Map, Value, json};
+
+/// The docker parameters, and the actions behind them.
+const ACTIONS: [(&str, &str); 10] = [
+    ("IsolateMachineAction", "isolate_endpoint"),
+    ("UnIsolateMachineAction", "deisolate_endpoint"),
+    ("ScanMachineAction", "scan"),
+    ("RestrictCodeExecutionAction", "restrict_code_execution"),
+    ("UnRestrictCodeExecutionAction", "unrestrict_code_execution"),
+    ("GetMachineAction", "get_action_info"),
+    ("CancelMachineAction", "cancel_machine_action"),
+    ("UpdateAlertAction", "update_alert"),
+    ("AddCommentToAlert", "comment_alert"),
+    ("PushIndicatorsAction", "create_iocs_from_stix_bundle"),
+];
+
+/// How often the callback is tried, and for how long each time.
+const TRIES: u32 = 5;
+const ONE_TRY: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let (action, folder) = match usage(std::env::args().skip(1)) {
+        Ok(usage) => usage,
+        Err(what) => return wrong(&what),
+    };
+    let callback = match Callback::of(&folder) {
+        Ok(callback) => callback,
+        Err(what) => return wrong(&what),
+    };
+    let response = match carry_out(action, &folder, &callback).await {
+        Ok(response) => response,
+        Err(what) => {
+            let fault = defender_response::playbook::Fault::usage("configuration", what);
+            Response::from(fault)
+        }
+    };
+    match callback.patch(&finished(&response), true).await {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("sekoia_runner: the outcome couldn't be told: {what}");
+            println!("{}", response.to_json());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wrong(what: &str) -> ExitCode {
+    let known: Vec<_> = ACTIONS.iter().map(|(parameter, _)| *parameter).collect();
+    eprintln!(
+        "sekoia_runner: {what}\n\nusage: sekoia_runner ACTION [--folder FOLDER] [--data FOLDER]\n\n  ACTION is one of {}",
+        known.join(", ")
+    );
+    ExitCode::from(2)
+}
+
+/// Where the inputs are.
+struct Folder {
+    inputs: PathBuf,
+    data: PathBuf,
+}
+
+fn usage(mut arguments: impl Iterator<Item = String>) -> Result<(&'static str, Folder), String> {
+    let mut folder = Folder { inputs: "/symphony".into(), data: "/data".into() };
+    let wanted = arguments.next().ok_or("the action isn't named")?;
+    let action = ACTIONS.iter().find(|(parameter, _)| *parameter == wanted);
+    let (_, action) = action.ok_or_else(|| format!("{wanted:?} is no action"))?;
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
+        match option.as_str() {
+            "--folder" => folder.inputs = value.into(),
+            "--data" => folder.data = value.into(),
+            other => return Err(format!("{other:?} is no option")),
+        }
+    }
+    Ok((action, folder))
+}
+
+impl Folder {
+    /// A file, or the environment variable with its name in capitals.
+    fn text(&self, name: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.inputs.join(name)).ok();
+        let text = text.or_else(|| std::env::var(name.to_uppercase()).ok())?;
+        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn needed(&self, name: &str) -> Result<String, String> {
+        let missing = || {
+            let folder = self.inputs.display();
+            format!("there is no {name} in {folder}, and {} isn't set", name.to_uppercase())
+        };
+        self.text(name).ok_or_else(missing)
+    }
+
+    fn object(&self, name: &str) -> Result<Map<String, Value>, String> {
+        serde_json::from_str(&self.needed(name)?).map_err(|e| format!("{name} is no object: {e}"))
+    }
+}
+
+async fn carry_out(action: &str, folder: &Folder, callback: &Callback) -> Result<Response, String> {
+    let mut configuration = folder.object("module_configuration")?;
+    let needs_secrets = !configuration.contains_key("app_secret");
+    let mut running = json!({ "status": "running" });
+    if needs_secrets {
+        running["need_secrets"] = true.into();
+    }
+    // Nothing is done unless the platform wants it.
+    let answer = callback.patch(&running, false).await?;
+    if needs_secrets {
+        let secrets = answer.pointer("/module_configuration/value").and_then(Value::as_object);
+        let secrets = secrets.ok_or("the callback's answer holds no module_configuration")?;
+        configuration.extend(secrets.clone());
+    }
+    let client = client(&configuration)?;
+    let mut request = Request::new(action, folder.object("arguments")?.into());
+    request.run = Some(Run {
+        playbook_id: folder.text("playbook_uuid"),
+        execution_id: folder.text("playbook_run_uuid"),
+        step_id: folder.text("node_run_uuid"),
+    });
+    Ok(Runner::new(client).data_folder(&folder.data).run(&request).await)
+}
+
+/// The published configuration, and where a test stands in for the service the two other addresses.
+fn client(configuration: &Map<String, Value>) -> Result<Client, String> {
+    let text = |name: &str| configuration.get(name).and_then(Value::as_str).map(str::trim);
+    let needed = |name: &str| {
+        let filled = text(name).filter(|value| !value.is_empty());
+        filled.ok_or_else(|| format!("the configuration has no {name}"))
+    };
+    let credential =
+        ClientSecret::new(needed("tenant_id")?, needed("app_id")?, needed("app_secret")?);
+    let mut builder = Client::builder(credential).base_url(needed("base_url")?);
+    if let Some(authority) = text("authority") {
+        builder = builder.authority(authority);
+    }
+    if let Some(audience) = text("audience") {
+        builder = builder.audience(audience);
+    }
+    let client = builder.build().map_err(|e| e.to_string())?;
+    Ok(client.queue_within(Duration::from_secs(300)))
+}
+
+/// What the platform is told at the end. The listed outputs are the results, with the whole beside them.
+fn finished(response: &Response) -> Value {
+    let mut results = match &response.result {
+        Value::Object(result) => result.clone(),
+        _ => Map::new(),
+    };
+    let envelope = [
+        ("state", json!(response.state)),
+        ("disposition", json!(response.disposition)),
+        ("items", json!(response.items)),
+        ("resume", json!(response.resume)),
+    ];
+    for (name, value) in envelope {
+        if !value.is_null() {
+            results.insert(name.to_owned(), value);
+        }
+    }
+    let mut told = json!({ "status": "finished", "results": results });
+    if let Some(error) = &response.error {
+        let safe = if error.retry_safe { "safe to retry" } else { "not safe to retry" };
+        told["error"] = format!("{}: {} ({safe})", error.code, error.message).into();
+    }
+    if !response.warnings.is_empty() {
+        told["logs"] = response.warnings.iter().map(|w| format!("warning: {w}\n")).collect();
+    }
+    told
+}
+
+/// Where the outcome goes.
+struct Callback {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+impl Callback {
+    fn of(folder: &Folder) -> Result<Self, String> {
+        let (url, token) = (folder.needed("url_callback")?, folder.needed("token")?);
+        let http = reqwest::Client::builder().timeout(ONE_TRY);
+        let http = http.redirect(reqwest::redirect::Policy::none()).build();
+        Ok(Self { http: http.map_err(|e| e.to_string())?, url, token })
+    }
+
+    /// Again after a failure that may pass. At the end a 409 is as good as a success: the platform has it already, or
+    /// doesn't want it any more.
+    async fn patch(&self, body: &Value, is_last: bool) -> Result<Value, String> {
+        let mut trouble = String::new();
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
+            }
+            let request = self.http.patch(&self.url).bearer_auth(&self.token);
+            let request = request.header("content-type", "application/json");
+            let answer = match request.body(body.to_string()).send().await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    // Without the address, which may hold a secret.
+                    trouble = error.without_url().to_string();
+                    continue;
+                }
+            };
+            let status = answer.status();
+            if status.is_success() || (is_last && status.as_u16() == 409) {
+                let text = answer.bytes().await.unwrap_or_default();
+                return Ok(serde_json::from_slice(&text).unwrap_or(Value::Null));
+            }
+            trouble = format!("the callback answered {status}");
+            let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+            if !may_pass {
+                break;
+            }
+        }
+        Err(trouble)
+    }
+}

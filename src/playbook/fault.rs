@@ -1,0 +1,156 @@
+//! From the crate's errors to what a runner decides by.
+
+use std::error::Error as StdError;
+
+use super::envelope::{Category, Fault, State};
+use crate::error::{Error, ErrorKind};
+
+/// What repeating an action comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// It changes nothing.
+    Reads,
+    /// Repeating it leaves the same state.
+    Idempotent,
+    /// Repeating it may do it twice.
+    Once,
+    /// It is several calls, of which some may have been made when one fails.
+    Several,
+}
+
+impl Fault {
+    /// A call that can't be right.
+    #[must_use]
+    pub fn usage(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            category: Category::Usage,
+            message: message.into(),
+            hint: None,
+            http_status: None,
+            correlation_id: None,
+            retry_safe: true,
+        }
+    }
+
+    /// One of another category, of which nothing is known to be safe.
+    #[must_use]
+    pub fn new(code: &str, category: Category, message: impl Into<String>) -> Self {
+        Self { category, retry_safe: false, ..Self::usage(code, message) }
+    }
+
+    /// The crate's error, as it is told of an action with this effect.
+    #[must_use]
+    pub fn of(error: &Error, effect: Effect) -> Self {
+        Self {
+            code: error.kind().as_str().to_owned(),
+            category: category(error, effect),
+            message: message(error),
+            hint: error.hint().map(str::to_owned),
+            http_status: error.status(),
+            correlation_id: error.correlation_id().map(str::to_owned),
+            retry_safe: is_retry_safe(error, effect),
+        }
+    }
+}
+
+/// With its causes, which name the failing host or file.
+fn message(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(link) = cause {
+        text.push_str(": ");
+        text.push_str(&link.to_string());
+        cause = link.source();
+    }
+    text
+}
+
+/// Failures after which a call may have been carried out, if it was sent at all.
+fn is_unclear(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Service | ErrorKind::Timeout | ErrorKind::Intermediary)
+}
+
+fn category(error: &Error, effect: Effect) -> Category {
+    use ErrorKind as K;
+    match error.kind() {
+        K::InvalidInput | K::Configuration | K::Unsupported | K::InvalidRequest => Category::Usage,
+        K::SignIn | K::Unauthorized => Category::SignIn,
+        K::Unlicensed | K::PermissionDenied | K::FeatureDisabled => Category::Permission,
+        K::NotFound | K::Ambiguous => Category::NotFound,
+        K::Conflict | K::AlreadyRunning | K::Superseded => Category::Conflict,
+        K::Throttled => Category::Throttled,
+        K::ActionFailed | K::ActionCancelled => Category::ActionFailed,
+        K::StillRunning => Category::StillRunning,
+        K::Guarded => Category::Refused,
+        K::OutcomeUnknown | K::ActionTimedOut => Category::Unknown,
+        _ if effect != Effect::Reads && error.is_after_an_unclear_try() => Category::Unknown,
+        kind if is_unclear(kind) && matches!(effect, Effect::Idempotent | Effect::Several) => {
+            Category::Unknown
+        }
+        _ => Category::Internal,
+    }
+}
+
+/// How far a call has come that ended in this error, of which no action is known.
+pub(super) fn state(error: &Error, effect: Effect) -> State {
+    match error.kind() {
+        ErrorKind::DryRun => State::Planned,
+        ErrorKind::ActionFailed => State::Failed,
+        ErrorKind::ActionCancelled => State::Cancelled,
+        ErrorKind::ActionTimedOut => State::TimedOut,
+        ErrorKind::StillRunning => State::InProgress,
+        ErrorKind::Superseded => State::Superseded,
+        ErrorKind::OutcomeUnknown => State::Unknown,
+        _ if effect == Effect::Reads => State::Rejected,
+        _ if error.is_after_an_unclear_try() => State::Unknown,
+        kind if is_unclear(kind) && effect != Effect::Once => State::Unknown,
+        // What an earlier one of several did isn't undone.
+        kind if effect == Effect::Several && !is_ahead_of_all(kind) => State::Unknown,
+        _ => State::Rejected,
+    }
+}
+
+/// Said before the first of several calls.
+fn is_ahead_of_all(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidInput
+            | ErrorKind::Configuration
+            | ErrorKind::Guarded
+            | ErrorKind::Conflict
+            | ErrorKind::NotFound
+    )
+}
+
+fn is_retry_safe(error: &Error, effect: Effect) -> bool {
+    use ErrorKind as K;
+    let kind = error.kind();
+    // What was turned away certainly wasn't done.
+    let is_turned_away = matches!(
+        kind,
+        K::InvalidInput
+            | K::Configuration
+            | K::SignIn
+            | K::Unauthorized
+            | K::Unlicensed
+            | K::PermissionDenied
+            | K::FeatureDisabled
+            | K::NotFound
+            | K::Ambiguous
+            | K::Guarded
+            | K::AuditFailed
+            | K::Unsupported
+            | K::InvalidRequest
+            | K::Throttled
+            | K::Connect
+            | K::DryRun
+    );
+    match effect {
+        Effect::Reads => true,
+        Effect::Idempotent => is_turned_away || is_unclear(kind),
+        Effect::Once => is_turned_away && !error.is_after_an_unclear_try(),
+        Effect::Several => matches!(kind, K::InvalidInput | K::Configuration),
+    }
+}

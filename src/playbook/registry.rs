@@ -1,0 +1,80 @@
+//! Actions by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::action::{About, Action};
+use super::alerts::{CommentAlert, UpdateOneAlert};
+use super::iocs::{CreateIocs, PlanIocs, SyncIocs};
+use super::machines::{DeisolateEndpoint, IsolateEndpoint, Restrict, ScanEndpoint, Unrestrict};
+use super::records::{CancelAction, GetActionInfo, WaitForAction};
+use super::states::{CheckConnection, EnsureState, GetMachineState};
+
+/// Actions by name, those of the crate and those of its user.
+#[derive(Clone)]
+pub struct Registry(BTreeMap<&'static str, Arc<dyn Action>>);
+
+impl Default for Registry {
+    /// The crate's own actions.
+    fn default() -> Self {
+        let mut registry = Self::empty();
+        let own: [Arc<dyn Action>; 19] = [
+            Arc::new(IsolateEndpoint),
+            Arc::new(DeisolateEndpoint),
+            Arc::new(ScanEndpoint),
+            Arc::new(Restrict),
+            Arc::new(Unrestrict),
+            Arc::new(GetActionInfo),
+            Arc::new(CancelAction),
+            Arc::new(UpdateOneAlert),
+            Arc::new(CommentAlert),
+            Arc::new(CreateIocs),
+            Arc::new(WaitForAction),
+            Arc::new(GetMachineState),
+            Arc::new(EnsureState::Isolated),
+            Arc::new(EnsureState::Released),
+            Arc::new(EnsureState::Restricted),
+            Arc::new(EnsureState::Unrestricted),
+            Arc::new(CheckConnection),
+            Arc::new(PlanIocs),
+            Arc::new(SyncIocs),
+        ];
+        for action in own {
+            registry.0.insert(action.about().name, action);
+        }
+        registry
+    }
+}
+
+impl Registry {
+    /// No action at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Adds an action, in place of one with its name.
+    #[must_use]
+    pub fn with(mut self, action: impl Action + 'static) -> Self {
+        self.0.insert(action.about().name, Arc::new(action));
+        self
+    }
+
+    /// The action with this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&dyn Action> {
+        self.0.get(name).map(|action| &**action)
+    }
+
+    /// What is known about each, by name.
+    pub fn list(&self) -> impl Iterator<Item = About> {
+        self.0.values().map(|action| action.about())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

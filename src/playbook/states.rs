@@ -1,0 +1,292 @@
+//! What state a machine is in, bringing it into one, and whether the client is set up right.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::action::{About, Action, Job, Outcome, object};
+use super::envelope::{Category, Fault, State};
+use super::fault::Effect;
+use super::machines::{Isolation, MachineArguments, machine_id};
+use crate::actions::ListMachineActions;
+use crate::check::Heading;
+use crate::ensure::Goal;
+use crate::machines::{Isolate, ListMachines, RestrictCodeExecution};
+use crate::operation::Operation;
+
+/// For how long a state is brought about where the call doesn't say.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StateArguments {
+    /// The machine's id: 40 hexadecimal digits.
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{40}$"))]
+    machine_id: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EnsureIsolatedArguments {
+    /// The machine's id: 40 hexadecimal digits.
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{40}$"))]
+    machine_id: String,
+    /// Why: what auditors read.
+    #[schemars(length(min = 1, max = 1000), regex(pattern = r"\S"))]
+    comment: String,
+    /// How far.
+    isolation_type: Isolation,
+}
+
+/// A machine's state by the service's records.
+#[derive(Debug, Serialize, JsonSchema)]
+struct StateOutput {
+    /// The machine.
+    machineid: String,
+    /// In words, such as `isolated (Full), by the records: …`.
+    isolation: String,
+    /// In words.
+    restriction: String,
+    /// Whether it is isolated by the records.
+    is_isolated: bool,
+    /// Whether it was released by the records. Both are false where the records don't tell.
+    is_released: bool,
+    /// The state with its evidence.
+    machine_state: Map<String, Value>,
+}
+
+fn show(state: &crate::ensure::MachineState) -> StateOutput {
+    StateOutput {
+        machineid: state.machine.to_string(),
+        isolation: state.isolation.to_string(),
+        restriction: state.restriction.to_string(),
+        is_isolated: state.is_isolated(),
+        is_released: state.is_released(),
+        machine_state: object(state),
+    }
+}
+
+pub(super) struct GetMachineState;
+
+#[async_trait]
+impl Action for GetMachineState {
+    fn about(&self) -> About {
+        About::new::<StateArguments, StateOutput>(
+            "get_machine_state",
+            "Read a machine's state",
+            "Derives from a machine's actions whether it is isolated and restricted, with the evidence. What no action shows, \
+             such as a local release, isn't in it.",
+        )
+        .role(ListMachineActions::SPEC.roles)
+    }
+
+    async fn act(&self, job: Job<'_>) -> Outcome {
+        let read = job.arguments::<StateArguments>().and_then(|a| machine_id(&a.machine_id));
+        match read {
+            Err(fault) => Outcome::rejected(fault),
+            Ok(id) => match job.client.machine(&id).state().await {
+                Ok(state) => Outcome::done(&show(&state)),
+                Err(error) => Outcome::failed(&error, Effect::Reads),
+            },
+        }
+    }
+}
+
+/// A state that was brought about.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EnsuredOutput {
+    /// The state with its evidence.
+    state: StateOutput,
+    /// What was submitted for it; null where nothing was needed.
+    submitted: Option<String>,
+    /// What was cancelled for it.
+    cancelled: Vec<Map<String, Value>>,
+}
+
+/// Which state.
+#[derive(Clone, Copy)]
+pub(super) enum EnsureState {
+    Isolated,
+    Released,
+    Restricted,
+    Unrestricted,
+}
+
+impl EnsureState {
+    fn arguments(self, job: &Job<'_>) -> Result<(MachineArguments, Goal), Fault> {
+        let goal = match self {
+            Self::Isolated => {
+                let read = job.arguments::<EnsureIsolatedArguments>()?;
+                let EnsureIsolatedArguments { machine_id, comment, isolation_type } = read;
+                let arguments = MachineArguments { machine_id, comment };
+                return Ok((arguments, Goal::Isolated(isolation_type.into())));
+            }
+            Self::Released => Goal::Released,
+            Self::Restricted => Goal::Restricted,
+            Self::Unrestricted => Goal::Unrestricted,
+        };
+        Ok((job.arguments()?, goal))
+    }
+}
+
+#[async_trait]
+impl Action for EnsureState {
+    fn about(&self) -> About {
+        type A = MachineArguments;
+        let about = match self {
+            Self::Isolated => About::new::<EnsureIsolatedArguments, EnsuredOutput>(
+                "ensure_isolated",
+                "Bring a machine into isolation",
+                "Submits only what is needed, waits, and verifies. It waits for 10 minutes unless `wait` says otherwise.",
+            )
+            .undone_by("ensure_released"),
+            Self::Released => About::new::<A, EnsuredOutput>(
+                "ensure_released",
+                "Bring a machine out of isolation",
+                "Cancels and releases what carries this crate's reference, waits, and verifies; what others asked for is a \
+                 conflict. It waits for 10 minutes unless `wait` says otherwise.",
+            )
+            .undone_by("ensure_isolated"),
+            Self::Restricted => About::new::<A, EnsuredOutput>(
+                "ensure_restricted",
+                "Bring a machine under restriction",
+                "Submits only what is needed, waits, and verifies. It waits for 10 minutes unless `wait` says otherwise.",
+            )
+            .undone_by("ensure_unrestricted"),
+            Self::Unrestricted => About::new::<A, EnsuredOutput>(
+                "ensure_unrestricted",
+                "Bring a machine out of restriction",
+                "As ensure_released, of the restriction of code execution.",
+            )
+            .undone_by("ensure_restricted"),
+        };
+        let role = match self {
+            Self::Isolated | Self::Released => Isolate::SPEC.roles,
+            Self::Restricted | Self::Unrestricted => RestrictCodeExecution::SPEC.roles,
+        };
+        about.role(role).role(ListMachineActions::SPEC.roles).changing(Effect::Several)
+    }
+
+    async fn act(&self, job: Job<'_>) -> Outcome {
+        let read = self.arguments(&job);
+        let (id, arguments, goal) =
+            match read.and_then(|(a, g)| Ok((machine_id(&a.machine_id)?, a, g))) {
+                Ok(read) => read,
+                Err(fault) => return Outcome::rejected(fault),
+            };
+        let limit = job.wait.unwrap_or(PATIENCE);
+        let host = job.client.machine(&id);
+        let ensure = match goal {
+            Goal::Isolated(kind) => host.ensure_isolated(kind, &arguments.comment),
+            Goal::Released => host.ensure_released(&arguments.comment),
+            Goal::Restricted => host.ensure_restricted(&arguments.comment),
+            Goal::Unrestricted => host.ensure_unrestricted(&arguments.comment),
+        };
+        match ensure.within(limit).await {
+            Ok(done) => {
+                let output = EnsuredOutput {
+                    state: show(&done.state),
+                    submitted: done.submitted.as_ref().map(ToString::to_string),
+                    cancelled: done.cancelled.iter().map(object).collect(),
+                };
+                let mut told = match job.plan {
+                    true => Outcome::planned(json!({ "would_send": [], "there": output }), ""),
+                    false => Outcome::done(&output),
+                };
+                if done.submitted.is_none() && done.cancelled.is_empty() {
+                    told.disposition = Some("already_in_state".to_owned());
+                }
+                told
+            }
+            Err(error) if error.is_dry_run() => {
+                let what = json!({
+                    "operation": error.operation(), "target": id, "goal": self.about().name,
+                });
+                Outcome::planned(json!({ "would_send": [what] }), "would_send")
+            }
+            Err(error) => Outcome::failed(&error, Effect::Several),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NoArguments {}
+
+/// What stands in the way.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CheckOutput {
+    /// Whether nothing stands in the way.
+    ready: bool,
+    /// The tenant.
+    tenant: Option<String>,
+    /// The application that acts.
+    application: Option<String>,
+    /// The API's base.
+    base_url: String,
+    /// What stands in the way.
+    findings: Vec<FoundOutput>,
+    /// The page for the tenant's administrator.
+    page: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FoundOutput {
+    /// Where it belongs.
+    heading: String,
+    /// What was found.
+    cause: String,
+    /// What to do.
+    fix: String,
+}
+
+pub(super) struct CheckConnection;
+
+#[async_trait]
+impl Action for CheckConnection {
+    fn about(&self) -> About {
+        About::new::<NoArguments, CheckOutput>(
+            "check_connection",
+            "Check the connection",
+            "Signs in, reads the token and one machine: what may be done, and what stands in the way. It isn't as asked \
+             where something does.",
+        )
+        .role(ListMachines::SPEC.roles)
+    }
+
+    async fn act(&self, job: Job<'_>) -> Outcome {
+        if let Err(fault) = job.arguments::<NoArguments>() {
+            return Outcome::rejected(fault);
+        }
+        let check = job.client.check().await;
+        let found = |finding: &crate::check::Finding| FoundOutput {
+            heading: format!("{:?}", finding.heading),
+            cause: finding.cause.clone(),
+            fix: finding.fix.clone(),
+        };
+        let mut told = Outcome::done(&CheckOutput {
+            ready: check.is_ready(),
+            tenant: check.writer.tenant.clone(),
+            application: check.writer.application.clone(),
+            base_url: check.base_url.clone(),
+            findings: check.findings.iter().map(found).collect(),
+            page: check.to_string(),
+        });
+        if let Some(first) = check.findings.first() {
+            let category = match first.heading {
+                Heading::AuthenticationFailed | Heading::WrongApiEndpoint => Category::SignIn,
+                Heading::InsufficientPermissions | Heading::PermissionScope => Category::Permission,
+                Heading::NoData => Category::NotFound,
+            };
+            let mut fault = Fault::new("not_ready", category, first.cause.clone());
+            fault.hint = Some(first.fix.clone());
+            fault.retry_safe = true;
+            told.state = State::Rejected;
+            told.error = Some(fault);
+        }
+        told
+    }
+}

@@ -1,0 +1,8 @@
+//! Actions by name: the module by itself, and the examples that runners start.
+
+mod audit;
+mod keys;
+mod run_action;
+mod schemas;
+mod sekoia;
+mod setup;
