@@ -67,7 +67,8 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// A read with the common quota and an answer of at most 1 MiB; the setters change that.
+    /// A read if the method is GET, and otherwise one that must not be repeated; the common quota, and an answer of at most
+    /// 1 MiB. The setters change that.
     #[must_use]
     pub const fn new(
         name: &'static str,
@@ -75,13 +76,17 @@ impl Spec {
         route: &'static str,
         roles: &'static [&'static str],
     ) -> Self {
+        let safety = match method {
+            Method::GET => Safety::Read,
+            _ => Safety::Once,
+        };
         Self {
             name,
             method,
             route,
             roles,
             quota: Quota::COMMON,
-            safety: Safety::Read,
+            safety,
             answer_limit: 1024 * 1024,
             urgent: false,
         }

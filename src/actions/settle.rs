@@ -15,6 +15,16 @@ const ONE_LOOK: Duration = Duration::from_secs(10);
 /// What all looks together may take.
 const IN_ALL: Duration = Duration::from_secs(40);
 
+/// A client for looks that others wait for.
+pub(super) fn hurried(client: &Client) -> Client {
+    client.with_terms(|terms| {
+        terms.urgent = true;
+        terms.queue = Some(ONE_LOOK);
+        terms.call = ONE_LOOK;
+        terms.attempt = ONE_LOOK;
+    })
+}
+
 /// Looks until there is something, or until half a minute is over.
 ///
 /// A look that fails counts as one that saw nothing: what isn't seen isn't claimed, either way.
@@ -26,12 +36,7 @@ where
     T: Send,
     F: Future<Output = Result<Option<T>>> + Send,
 {
-    let hurried = client.with_terms(|terms| {
-        terms.urgent = true;
-        terms.queue = Some(ONE_LOOK);
-        terms.call = ONE_LOOK;
-        terms.attempt = ONE_LOOK;
-    });
+    let hurried = hurried(client);
     let began = client.clock().now();
     let looks = async {
         for after in LOOKS {

@@ -5,14 +5,15 @@
 use std::time::{Duration, Instant};
 
 use super::recent::{Finding, is_under_way, judge, recent, with_own};
-use super::settle::settle;
+use super::settle::{hurried, settle};
 use super::submitted::{Disposition, Submitted};
 use super::{Comment, GetMachineAction, Key, Repeats};
 use crate::audit::Told;
-use crate::client::{Client, Turn, settle_pass};
+use crate::client::{Client, Turn};
 use crate::error::{Error, ErrorKind, Result};
+use crate::guard::Pass;
 use crate::model::{ActionType, MachineAction};
-use crate::operation::Operation;
+use crate::operation::{Call, Operation};
 use crate::send::{Course, Witness};
 use crate::types::{MachineId, Timestamp};
 
@@ -74,17 +75,14 @@ pub(crate) async fn submit_if<O: Submission>(
         Key::check(key).map_err(|e| e.of(O::SPEC.name, call.target()))?;
     }
     let pass = client.admit(O::SPEC, &call, care.expected.as_deref()).await?;
-    let outcome = submit_admitted(client, care, operation, check).await;
-    settle_pass(pass, &outcome, |submitted| {
-        matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted)
-    });
-    outcome
+    submit_admitted(client, care, operation, (pass, client.clock().now()), check).await
 }
 
 async fn submit_admitted<O: Submission>(
     client: &Client,
     care: &Care,
     mut operation: O,
+    admitted: (Pass, Instant),
     check: impl Fn(&[MachineAction]) -> Result<()> + Send + Sync,
 ) -> Result<Submitted> {
     if let Some(key) = &care.key {
@@ -99,9 +97,9 @@ async fn submit_admitted<O: Submission>(
     let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
     let record = client.audit(O::SPEC, &call)?;
     let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
-    let wanted = Wanted { client, operation: &operation, reference, text };
+    let wanted = Wanted { client, operation: &operation, call, reference, text };
 
-    let outcome = wanted.carry_out(care, &check, &witness).await;
+    let outcome = wanted.carry_out(care, admitted, &check, &witness).await;
     witness.told();
     if let Some(record) = record {
         record.tell(&outcome, |submitted| Told {
@@ -135,22 +133,28 @@ async fn refer_by_key<O: Submission>(client: &Client, key: &str, operation: &mut
 struct Wanted<'a, O> {
     client: &'a Client,
     operation: &'a O,
+    call: Call,
     reference: Option<String>,
     text: String,
 }
 
 impl<O: Submission> Wanted<'_, O> {
-    /// A slot, then the machine's turn, then the look, then the request: so that what was seen isn't old when the request
-    /// leaves, and nobody waits for a slot who holds a turn. Where the request has to queue again all is done again.
+    /// A slot, then the machine's turn, then the look and the guards, then the request: so that what was seen isn't old
+    /// when the request leaves. Who holds slot and turn queues for nothing; where something has to, all is begun anew.
     async fn carry_out(
         &self,
         care: &Care,
+        (mut pass, mut admitted): (Pass, Instant),
         check: &(impl Fn(&[MachineAction]) -> Result<()> + Send + Sync),
         witness: &Witness,
     ) -> Result<Submitted> {
         let Self { client, operation, .. } = self;
         let (machine, urgent) = (operation.machine(), client.is_urgent() || O::SPEC.urgent);
         let looks = (O::OPPOSITE.is_some() && !care.without_lookup) || care.key.is_some();
+        let at_once = client.with_terms(|terms| {
+            terms.urgent |= urgent;
+            terms.queue = Some(Duration::ZERO);
+        });
         let mut course = Course::default();
         let gate = client.turns().gate(machine, O::KIND, urgent);
         let _gate = client.queue_for(&mut course, gate).await.map_err(|e| self.named(e))?;
@@ -159,27 +163,58 @@ impl<O: Submission> Wanted<'_, O> {
             let slot = slot.map_err(|e| self.named(e))?;
             let turn = client.turns().of(machine, || client.clock().now());
             let mut turn = client.queue_for(&mut course, turn).await.map_err(|e| self.named(e))?;
-            if looks && let Some(there) = self.look_before(&mut turn, care, check).await? {
-                return Ok(there);
+            let seen = async {
+                if looks
+                    && let Some(there) = self.look_before(&at_once, &mut turn, care, check).await?
+                {
+                    return Ok(Some(there));
+                }
+                if client.clock().now().saturating_duration_since(admitted) > FRESH {
+                    pass = Pass::default();
+                    let expected = care.expected.as_deref();
+                    pass = at_once.admit(O::SPEC, &self.call, expected).await?;
+                    admitted = client.clock().now();
+                }
+                Ok::<_, Error>(None)
+            };
+            match seen.await {
+                Ok(None) => {}
+                Ok(Some(there)) => return Ok(there),
+                Err(error) if error.is_throttled() => {
+                    drop((turn, slot));
+                    client.pause_for(&mut course, error).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
             let left = client.clock().now();
-            turn.leaves(O::KIND, self.reference.clone(), left);
+            turn.leaves(O::KIND, self.reference.clone(), witness.flag(), left);
+            pass.leaves();
             let outcome = match client.send_reserved(*operation, (slot, &mut course), witness).await
             {
                 Ok(Some(action)) => self.accept(action, left).await,
                 Ok(None) => {
                     turn.is_seen();
+                    std::mem::take(&mut pass).give_back();
+                    admitted = left.checked_sub(FRESH * 2).unwrap_or(left);
                     continue;
                 }
                 Err(error) if error.is_outcome_unknown() => self.adopt(error, left).await,
                 Err(error) if error.is_already_running() => self.find_running(error).await,
                 Err(error) => Err(error),
             };
-            if !matches!(&outcome, Err(error) if error.is_outcome_unknown()) {
-                turn.is_seen();
+            match &outcome {
+                Err(error) if error.is_outcome_unknown() => turn.is_open(client.clock().now()),
+                _ => turn.is_seen(),
             }
             if let Ok(submitted) = &outcome {
                 turn.remember(submitted.action(), client.clock().now());
+            }
+            let ours = |submitted: &Submitted| {
+                matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted)
+            };
+            if !outcome.as_ref().map_or_else(Error::is_outcome_unknown, ours) {
+                pass.give_back();
             }
             return outcome;
         }
@@ -187,12 +222,11 @@ impl<O: Submission> Wanted<'_, O> {
 
     async fn look_before(
         &self,
+        client: &Client,
         turn: &mut Turn,
         care: &Care,
         check: &(impl Fn(&[MachineAction]) -> Result<()> + Send + Sync),
     ) -> Result<Option<Submitted>> {
-        let urgent = O::SPEC.urgent;
-        let client = self.client.with_terms(|terms| terms.urgent |= urgent);
         let unread = |cause: Error| {
             let what = "the machine's recent actions could not be read, so nothing was submitted";
             // An action that isn't found is no machine that isn't.
@@ -212,10 +246,10 @@ impl<O: Submission> Wanted<'_, O> {
         let listed = if care.looked.is_some_and(fresh) && care.key.is_none() {
             Vec::new()
         } else {
-            self.recent(&client, O::OPPOSITE.as_ref()).await.map_err(unread)?
+            self.recent(client, O::OPPOSITE.as_ref()).await.map_err(unread)?
         };
         let kinds = [Some(O::KIND), O::OPPOSITE];
-        let actions = with_own(&client, turn, listed, &kinds).await.map_err(unread)?;
+        let actions = with_own(client, turn, listed, &kinds).await.map_err(unread)?;
         if care.key.is_some()
             && let Some(there) = self.repeated(&actions)?
         {
@@ -305,10 +339,16 @@ impl<O: Submission> Wanted<'_, O> {
 
     /// A 2xx: ours if it carries our reference, and otherwise one that was there before.
     async fn accept(&self, mut action: MachineAction, left: Instant) -> Result<Submitted> {
-        if action.requestor_comment.is_none()
-            && let Ok(whole) = self.client.send(&GetMachineAction::new(action.id.clone())).await
-        {
-            action = whole;
+        if action.requestor_comment.is_none() {
+            let read = hurried(self.client).send(&GetMachineAction::new(action.id.clone())).await;
+            if let Ok(whole) = read {
+                action = whole;
+            }
+        }
+        if action.requestor_comment.is_none() {
+            let what = format!("the answer, {}, doesn't show whose it is", action.id);
+            let error = Error::outcome_unknown(Error::unusable_answer(what)).about(action);
+            return self.adopt(self.named(error), left).await;
         }
         if self.is_ours(&action, left) {
             return Ok(self.submitted(action, Disposition::Created));

@@ -1,6 +1,7 @@
 //! Holding calls against the guards before they leave.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -8,9 +9,13 @@ use super::{Client, ClientBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::{About, Act, Guard, Keeper, Pass, Subject};
 use crate::model::Machine;
-use crate::operation::{Call, Spec};
+use crate::operation::{Call, Operation, Spec};
 use crate::reads::{GetMachine, GetMachineAction};
+use crate::send::{Course, Witness};
 use crate::types::MachineId;
+
+/// For how long what was read of a machine is believed.
+const FRESH: Duration = Duration::from_secs(2);
 
 impl ClientBuilder {
     /// Holds every call that changes something against this guard. Several may be set; what one forbids is forbidden.
@@ -76,11 +81,53 @@ impl Client {
         }
         for keeper in self.guards.iter() {
             if let Err(why) = keeper.admit(&act, self.clock().now(), &mut pass) {
-                pass.give_back();
                 return Err(refused(why));
             }
         }
         Ok(pass)
+    }
+
+    /// A raw call that was admitted: held against the guards again where it had to queue.
+    pub(super) async fn send_guarded<O: Operation>(
+        &self,
+        operation: &O,
+        call: &Call,
+        mut pass: Pass,
+        witness: &Witness,
+    ) -> Result<O::Output> {
+        let at_once = self.with_terms(|terms| terms.queue = Some(Duration::ZERO));
+        let mut admitted = Some(self.clock().now());
+        let mut course = Course::default();
+        loop {
+            let slot = self.reserve(O::SPEC, operation.safety(), &mut course).await?;
+            let now = self.clock().now();
+            if admitted.is_none_or(|at| now.saturating_duration_since(at) > FRESH) {
+                pass = Pass::default();
+                pass = match at_once.admit(O::SPEC, call, None).await {
+                    Ok(pass) => pass,
+                    Err(error) if error.is_throttled() => {
+                        drop(slot);
+                        self.pause_for(&mut course, error).await?;
+                        continue;
+                    }
+                    Err(error) => return Err(course.broken_off(error)),
+                };
+            }
+            pass.leaves();
+            match self.send_reserved(operation, (slot, &mut course), witness).await {
+                Ok(Some(output)) => return Ok(output),
+                Ok(None) => {
+                    std::mem::take(&mut pass).give_back();
+                    admitted = None;
+                }
+                Err(error) => {
+                    if !may_have_been_done(&error) {
+                        pass.give_back();
+                    }
+                    return Err(error);
+                }
+            }
+        }
     }
 
     /// The machine that a call is about, if it is about one.
@@ -104,21 +151,12 @@ impl Client {
     }
 }
 
-/// Gives a pass back where nothing was done for certain.
-pub(crate) fn settle_pass<T>(pass: Pass, outcome: &Result<T>, done: impl Fn(&T) -> bool) {
-    let counts = match outcome {
-        Ok(output) => done(output),
-        Err(error) => {
-            error.is_outcome_unknown()
-                || error.is_service()
-                || error.is_timeout()
-                || error.is_intermediary()
-                || error.is_after_an_unclear_try()
-        }
-    };
-    if !counts {
-        pass.give_back();
-    }
+fn may_have_been_done(error: &Error) -> bool {
+    error.is_outcome_unknown()
+        || error.is_service()
+        || error.is_timeout()
+        || error.is_intermediary()
+        || error.is_after_an_unclear_try()
 }
 
 pub(super) fn with(

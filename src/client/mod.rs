@@ -12,6 +12,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use url::Url;
 
@@ -25,9 +26,11 @@ use crate::region::{Region, parse_base};
 use crate::send::{Budget, Course, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
-pub(crate) use guarding::settle_pass;
 pub(crate) use place::Place;
 pub(crate) use turns::{Turn, Turns};
+
+/// Between two tries to get through where nobody says how long it takes.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
 ///
@@ -129,20 +132,17 @@ impl Client {
         }
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
         let pass = self.admit(O::SPEC, &call, None).await?;
-        let record = match self.audit(O::SPEC, &call) {
-            Ok(record) => record,
-            Err(error) => {
-                pass.give_back();
-                return Err(error);
-            }
-        };
+        let record = self.audit(O::SPEC, &call)?;
         let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
-        let outcome = self.send_watched(operation, &witness).await;
+        let outcome = if self.guards.is_empty() {
+            self.send_watched(operation, &witness).await
+        } else {
+            self.send_guarded(operation, &call, pass, &witness).await
+        };
         witness.told();
         if let Some(record) = record {
             record.tell(&outcome, |_| Told::done());
         }
-        settle_pass(pass, &outcome, |_| true);
         outcome
     }
 
@@ -181,6 +181,17 @@ impl Client {
     ) -> Result<Slot> {
         self.same_tenant().await.map_err(|e| e.of(spec.name, ""))?;
         self.sender_for(safety).reserve(spec, safety, self.terms, course).await
+    }
+
+    /// Waits until what turned a call away may let it through, for no longer than the call may queue.
+    pub(crate) async fn pause_for(&self, course: &mut Course, refusal: Error) -> Result<()> {
+        let pause = refusal.retry_after().unwrap_or_default().max(SHORTEST_PAUSE);
+        if course.queue_left(&self.terms).is_some_and(|left| left < pause) {
+            return Err(course.broken_off(refusal));
+        }
+        course.has_queued(pause);
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 
     /// Waits for something else than a slot, for no longer than the call may queue.

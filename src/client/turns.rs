@@ -2,6 +2,7 @@
 //! submitted even while the service's list doesn't show it yet.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,9 @@ use crate::types::MachineId;
 
 /// Longer than any list was seen to lag.
 const REMEMBERED: Duration = Duration::from_secs(120);
+
+/// For how long a request may be under way whose caller has gone away.
+const UNDER_WAY: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(crate) struct Turns {
@@ -35,6 +39,8 @@ pub(crate) struct Unseen {
     pub(crate) kind: ActionType,
     pub(crate) reference: Option<String>,
     pub(crate) at: Instant,
+    /// Whether it has left at all.
+    left: Arc<AtomicBool>,
 }
 
 /// The right to act on one machine, and what left for it of late. Who has it waits for no slot of a submission's, so
@@ -95,12 +101,26 @@ impl Turn {
 
     /// The newest submission of this kind of which nothing more is known.
     pub(crate) fn unseen(&self, kind: &ActionType) -> Option<&Unseen> {
-        self.0.unseen.iter().rev().find(|unseen| unseen.kind == *kind)
+        let left = |unseen: &&Unseen| unseen.left.load(Ordering::Relaxed);
+        self.0.unseen.iter().rev().filter(left).find(|unseen| unseen.kind == *kind)
     }
 
-    /// A submission leaves. Until something more is known of it, it may have been done.
-    pub(crate) fn leaves(&mut self, kind: ActionType, reference: Option<String>, at: Instant) {
-        self.0.unseen.push(Unseen { kind, reference, at });
+    /// A submission is about to leave, which `left` tells. Until something more is known of it, it may have been done.
+    pub(crate) fn leaves(
+        &mut self,
+        kind: ActionType,
+        reference: Option<String>,
+        left: Arc<AtomicBool>,
+        at: Instant,
+    ) {
+        self.0.unseen.push(Unseen { kind, reference, at, left });
+    }
+
+    /// Nothing more is known of the one that left last, up to now.
+    pub(crate) fn is_open(&mut self, now: Instant) {
+        if let Some(last) = self.0.unseen.last_mut() {
+            last.at = now;
+        }
     }
 
     /// What became of the one that left last is known.
@@ -122,12 +142,18 @@ impl Turn {
 impl Memory {
     fn is_fresh(&self, now: Instant) -> bool {
         self.submitted.iter().any(|(at, _)| is_fresh(*at, now))
-            || self.unseen.iter().any(|unseen| is_fresh(unseen.at, now))
+            || self.unseen.iter().any(|unseen| unseen.is_fresh(now))
     }
 
     fn forget_what_is_old(&mut self, now: Instant) {
         self.submitted.retain(|(at, _)| is_fresh(*at, now));
-        self.unseen.retain(|unseen| is_fresh(unseen.at, now));
+        self.unseen.retain(|unseen| unseen.is_fresh(now));
+    }
+}
+
+impl Unseen {
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < REMEMBERED + UNDER_WAY
     }
 }
 

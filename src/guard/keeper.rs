@@ -28,10 +28,13 @@ struct Entry {
     number: u64,
 }
 
-/// Leave to act, which counts unless it is given back.
+/// Leave to act. It counts while it is kept, and for good once the request has left.
 #[derive(Debug, Default)]
 #[must_use]
-pub(crate) struct Pass(Vec<(Arc<Keeper>, u64)>);
+pub(crate) struct Pass {
+    entries: Vec<(Arc<Keeper>, u64)>,
+    used: bool,
+}
 
 impl Keeper {
     pub(crate) fn new(guard: Guard) -> Arc<Self> {
@@ -71,7 +74,7 @@ impl Keeper {
             }
         }
         drop(counted);
-        pass.0.push((Arc::clone(self), number));
+        pass.entries.push((Arc::clone(self), number));
         Ok(())
     }
 
@@ -86,9 +89,23 @@ fn is_used_up(limit: &Limit, entries: &VecDeque<Entry>, machine: &str) -> bool {
 }
 
 impl Pass {
-    /// Nothing was done to the machine.
-    pub(crate) fn give_back(self) {
-        for (keeper, number) in &self.0 {
+    /// The request leaves.
+    pub(crate) fn leaves(&mut self) {
+        self.used = true;
+    }
+
+    /// It did nothing to the machine.
+    pub(crate) fn give_back(mut self) {
+        self.used = false;
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if self.used {
+            return;
+        }
+        for (keeper, number) in &self.entries {
             for entries in &mut keeper.counted().by_limit {
                 entries.retain(|entry| entry.number != *number);
             }

@@ -6,7 +6,7 @@ use super::decision::{Case, Decision, Verdict, decide};
 use super::failure::Failure;
 use super::quota::{Full, Slot, Ticket};
 use super::terms::Terms;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Safety, Spec};
 use crate::types::random_bits;
 
@@ -44,9 +44,20 @@ impl Course {
         self.used = self.used.saturating_add(time);
     }
 
-    /// How long the next try may take.
-    pub(super) fn limit(&self, terms: &Terms) -> Duration {
-        terms.attempt.min(terms.call.saturating_sub(self.used))
+    /// How long the next try may take, `spent` of which are gone already; or that there is too little left to begin it.
+    pub(super) fn limit(
+        &mut self,
+        safety: Safety,
+        terms: &Terms,
+        spent: Duration,
+    ) -> Result<Duration> {
+        let limit = terms.attempt.min(terms.call.saturating_sub(self.used).saturating_sub(spent));
+        if limit.is_zero() || limit < needed(safety, terms) {
+            let what =
+                "what it needed first left it too little of its time, so that it was not sent";
+            return Err(self.broken_off(Error::new(ErrorKind::Timeout, what)));
+        }
+        Ok(limit)
     }
 
     /// What follows on a try that took so long and failed.
@@ -73,11 +84,7 @@ impl Course {
             tries: self.tries,
             throttled: self.throttled,
             left: terms.call.saturating_sub(self.used),
-            needed: if safety == Safety::Once {
-                terms.attempt.min(terms.call)
-            } else {
-                Duration::ZERO
-            },
+            needed: needed(safety, terms),
             asked: failure.error().retry_after(),
             another_token: self.another_token,
             after_unclear: self.unclear.is_some(),
@@ -137,6 +144,11 @@ impl Course {
     pub(super) fn told(&mut self, failure: Failure, safety: Safety) -> Error {
         failure.told(safety, self.unclear.take())
     }
+}
+
+/// What a try needs of the call's time: one that must not be cut short isn't begun with less than half of its own.
+fn needed(safety: Safety, terms: &Terms) -> Duration {
+    if safety == Safety::Once { terms.attempt.min(terms.call) / 2 } else { Duration::ZERO }
 }
 
 /// How the slot of a try that failed is given back.

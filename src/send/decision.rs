@@ -88,9 +88,7 @@ pub(super) enum Decision {
 pub(super) fn decide(case: &Case) -> Decision {
     match case.verdict {
         Verdict::Throttled => Decision::Queue(family_pause(case)),
-        Verdict::TokenRefused if !case.another_token && case.needed <= case.left => {
-            Decision::AnotherToken
-        }
+        Verdict::TokenRefused if !case.another_token => Decision::AnotherToken,
         Verdict::NotThere if case.deletes && case.after_unclear => Decision::Gone,
         Verdict::NotSent => repeat(case),
         Verdict::Unclear if case.safety != Safety::Once => repeat(case),
@@ -107,7 +105,7 @@ fn repeat(case: &Case) -> Decision {
     let pause = case
         .asked
         .unwrap_or_else(|| shortened(doubled(FIRST_PAUSE, case.tries, LONGEST_PAUSE), case.chance));
-    let in_time = pause < case.left && pause + case.needed <= case.left;
+    let in_time = pause < case.left && pause.saturating_add(case.needed) <= case.left;
     if case.tries >= MOST_TRIES || !in_time || !case.budget {
         return Decision::GiveUp;
     }

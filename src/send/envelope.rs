@@ -47,6 +47,7 @@ impl Envelope {
         !self.code.is_empty()
             || self.no_route
             || self.is_about_the_licence()
+            || self.says("action is already in progress")
             || !self.required_roles().is_empty()
     }
 

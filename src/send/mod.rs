@@ -141,7 +141,7 @@ impl Sender {
         course: &mut Course,
     ) -> Result<Slot> {
         let named = |error: Error| error.of(spec.name, "");
-        self.token(safety).await.map_err(named)?;
+        self.token(safety).await.map_err(|error| named(course.broken_off(error)))?;
         self.queue(spec, terms, course).await.map_err(named)
     }
 
@@ -164,7 +164,8 @@ impl Sender {
         read: Read<'_>,
     ) -> Result<Exchanged> {
         let has_looked = reserved.is_some();
-        let mut bearer = self.token(ask.safety).await?;
+        let first = self.token(ask.safety).await;
+        let mut bearer = first.map_err(|error| course.broken_off(error))?;
         let mut replays = false;
         loop {
             let mut slot = match reserved.take().filter(Slot::is_good) {
@@ -181,7 +182,8 @@ impl Sender {
                     Err(error) => return Err(course.broken_off(error)),
                 };
             }
-            let limit = course.limit(&ask.terms);
+            let spent = self.clock.now().saturating_duration_since(began);
+            let limit = course.limit(ask.safety, &ask.terms, spent)?;
             let mut failure = match self.attempt(ask, &bearer, &mut slot, limit, read).await {
                 Ok(()) => {
                     slot.answered();

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
+/// No call is waited for longer.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// A client carries its terms, so that a clone of it can have others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
@@ -33,6 +36,9 @@ impl Default for Terms {
 
 impl Terms {
     pub(crate) fn check(&self) -> Result<()> {
+        if self.call > LONGEST || self.attempt > LONGEST {
+            return Err(Error::configuration("call_within and attempt_within take a day at most"));
+        }
         if self.call.is_zero() || self.attempt.is_zero() {
             return Err(Error::configuration(
                 "a call can't be made in no time: call_within and attempt_within need some",

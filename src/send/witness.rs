@@ -1,5 +1,6 @@
 //! Tells the audit log of a submission whose caller went away before it was told what became of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::warn;
@@ -9,7 +10,8 @@ pub(crate) struct Witness {
     operation: &'static str,
     target: String,
     reference: Option<String>,
-    left: AtomicBool,
+    left: Arc<AtomicBool>,
+    told: bool,
 }
 
 impl Witness {
@@ -18,7 +20,8 @@ impl Witness {
             operation,
             target: target.to_owned(),
             reference: reference.map(str::to_owned),
-            left: AtomicBool::new(false),
+            left: Arc::default(),
+            told: false,
         }
     }
 
@@ -33,14 +36,19 @@ impl Witness {
     }
 
     /// The caller is about to be told what became of it.
-    pub(crate) fn told(self) {
-        self.nothing_done();
+    pub(crate) fn told(mut self) {
+        self.told = true;
+    }
+
+    /// Whether a request is on its way, or was, that may have done something.
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.left)
     }
 }
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        if *self.left.get_mut() {
+        if !self.told && self.left.load(Ordering::Relaxed) {
             warn!(
                 target: "defender_response::audit",
                 operation = self.operation,

@@ -97,7 +97,8 @@ async fn given_up(deed: Deed, fault: Option<&Fault>, waits: usize) -> Option<()>
     let ended = attempt.await.is_some();
     let traces = traces.end();
 
-    let abandoned: Vec<_> = traces.lines().filter(|line| line.contains("abandoned")).collect();
+    let abandoned: Vec<_> =
+        traces.lines().filter(|line| line.contains("audit: abandoned")).collect();
     let journal = bench.emulator.journal();
     let effects = journal.iter().filter(|e| e.operation == deed.does && e.effect).count();
     let once = matches!(deed.class, Class::Once | Class::Verb | Class::LookUp);
