@@ -127,7 +127,13 @@ async fn refer_by_key<O: Submission>(client: &Client, key: &str, operation: &mut
     let arguments = [scope, &*text];
     let kind = O::KIND;
     let (tenant, target, kind) = (&*place.tenant, &*machine, kind.as_str());
-    operation.comment_mut().refer_by(&Key { key, tenant, target, kind, arguments: &arguments });
+    operation.comment_mut().refer_by(&Key {
+        text: key,
+        tenant,
+        target,
+        kind,
+        arguments: &arguments,
+    });
     Ok(())
 }
 
