@@ -47,6 +47,7 @@ exit status: 0 as asked (without a wait, submitted is), 1 internal, 2 usage or s
 const LONGEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // a flag each
 struct Options {
     name: Option<String>,
     wait: Option<u32>,

@@ -61,7 +61,8 @@ pub struct AuditEvent {
     pub reference: Option<String>,
     /// How a submission came to its action.
     pub disposition: Option<&'static str>,
-    /// Afterwards: the action's status, `done`, `not_sent`, `abandoned` when the caller went away, or the kind of error.
+    /// Afterwards: the action's status, `done`, `not_sent`, the kind of error, or `caller_gone` when the caller went away
+    /// before it was told; whether the request had left isn't known then.
     pub state: Option<String>,
     /// The action.
     pub action: Option<ActionId>,
@@ -272,7 +273,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if self.open {
-            self.close(Told { state: "abandoned".to_owned(), ..Told::default() });
+            self.close(Told { state: "caller_gone".to_owned(), ..Told::default() });
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Outcome {
 
 /// The arguments become the form. Let a secret variable fill `client_secret` (`$var:u/you/defender_secret`), so that it stands in
 /// no form and no log; `step` is what a repeat is known by, such as the job's id.
-#[allow(clippy::too_many_arguments)] // the form
+#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // the form
 pub fn main(
     tenant_id: String,
     client_id: String,

@@ -14,7 +14,7 @@ const LONGEST: usize = 500;
 /// An idempotency key, with all that it is bound to.
 #[derive(Clone, Debug)]
 pub(crate) struct Key<'a> {
-    pub(crate) key: &'a str,
+    pub(crate) text: &'a str,
     pub(crate) tenant: &'a str,
     /// The machine or the alert.
     pub(crate) target: &'a str,
@@ -47,7 +47,7 @@ impl Key<'_> {
 
     /// `dr-`, five letters for key, tenant, target and kind, and five for these and the arguments: 25 bits each.
     pub(crate) fn reference(&self) -> String {
-        let bound = [self.key, self.tenant, &self.target.to_ascii_lowercase(), self.kind];
+        let bound = [self.text, self.tenant, &self.target.to_ascii_lowercase(), self.kind];
         let all: Vec<&str> = bound.iter().copied().chain(self.arguments.iter().copied()).collect();
         format!("dr-{}{}", letters("key", &bound), letters("arguments", &all))
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     const KEY: Key<'_> = Key {
-        key: "run-1/step-2",
+        text: "run-1/step-2",
         tenant: "4f3c2d1e-0000-4000-8000-1a2b3c4d5e6f",
         target: "1e5bc9d7e413ddd7902c2932e418702b84d0cc07",
         kind: "Isolate",
@@ -99,7 +99,7 @@ mod tests {
     fn it_is_bound_to_all_that_matters() {
         let recorded = format!("[{}] INC-4711", KEY.reference());
         for (key, expected) in [
-            (Key { key: "run-1/step-3", ..KEY }, Repeats::No),
+            (Key { text: "run-1/step-3", ..KEY }, Repeats::No),
             (Key { tenant: "another", ..KEY }, Repeats::No),
             (Key { target: "2e5bc9d7e413ddd7902c2932e418702b84d0cc07", ..KEY }, Repeats::No),
             (Key { kind: "Unisolate", ..KEY }, Repeats::No),

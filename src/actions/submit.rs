@@ -99,7 +99,7 @@ async fn submit_admitted<O: Submission>(
     let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
     let wanted = Wanted { client, operation: &operation, call, reference, text };
 
-    let outcome = wanted.carry_out(care, admitted, &check, &witness).await;
+    let outcome = Box::pin(wanted.carry_out(care, admitted, &check, &witness)).await;
     witness.told();
     if let Some(record) = record {
         record.tell(&outcome, |submitted| Told {
@@ -125,7 +125,13 @@ async fn refer_by_key<O: Submission>(client: &Client, key: &str, operation: &mut
     let arguments = [scope, &*text];
     let kind = O::KIND;
     let (tenant, target, kind) = (&*place.tenant, &*machine, kind.as_str());
-    operation.comment_mut().refer_by(&Key { key, tenant, target, kind, arguments: &arguments });
+    operation.comment_mut().refer_by(&Key {
+        text: key,
+        tenant,
+        target,
+        kind,
+        arguments: &arguments,
+    });
     Ok(())
 }
 

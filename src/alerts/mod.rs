@@ -123,7 +123,7 @@ impl AlertHandle {
         let said = update.clone();
         let arguments = said.arguments();
         let (tenant, target, kind) = (&*tenant, self.id.as_str(), UpdateAlert::SPEC.name);
-        let key = Key { key: &key, tenant, target, kind, arguments: &arguments };
+        let key = Key { text: &key, tenant, target, kind, arguments: &arguments };
         if let Some(comment) = update.comment_mut() {
             comment.refer_by(&key);
         }

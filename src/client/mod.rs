@@ -137,7 +137,7 @@ impl Client {
         let outcome = if self.guards.is_empty() {
             self.send_watched(operation, &witness).await
         } else {
-            self.send_guarded(operation, &call, pass, &witness).await
+            Box::pin(self.send_guarded(operation, &call, pass, &witness)).await
         };
         witness.told();
         if let Some(record) = record {

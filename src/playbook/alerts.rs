@@ -162,9 +162,10 @@ async fn shown(job: &Job<'_>, updated: &UpdatedAlert) -> Outcome {
         return Outcome::planned(there, "adopted");
     }
     // An answer may show the values from before.
-    let read = match updated.confirmed() {
-        true => None,
-        false => job.client.alert(&updated.alert().id).get().await.ok(),
+    let read = if updated.confirmed() {
+        None
+    } else {
+        job.client.alert(&updated.alert().id).get().await.ok()
     };
     let mut told = Outcome::done(&show(read.as_ref().unwrap_or(updated.alert())));
     if updated.is_adopted() {

@@ -225,7 +225,7 @@ fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Error>) -> Out
         }
     };
     let result = PushOutput {
-        plan_hash: plan.hash().to_string(),
+        plan_hash: plan.hash().clone(),
         feed_complete: plan.is_complete(),
         planned: object(plan.counts()),
         summary: object(&report.summary()),
@@ -361,7 +361,7 @@ impl Action for PlanIocs {
             Err(fault) => return Outcome::rejected(fault),
         };
         let mut told = Outcome::done(&PlanOutput {
-            plan_hash: plan.hash().to_string(),
+            plan_hash: plan.hash().clone(),
             feed_complete: plan.is_complete(),
             planned: object(plan.counts()),
         });

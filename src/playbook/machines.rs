@@ -137,9 +137,10 @@ async fn submitted<O: Operation>(
         (Disposition::Created, status) if !status.is_terminal() => State::Submitted,
         (_, status) => state_of(status),
     };
-    let mut told = match job.plan {
-        true => Outcome::planned(json!({ "would_send": [], "there": show(&action) }), ""),
-        false => Outcome::done(&show(&action)),
+    let mut told = if job.plan {
+        Outcome::planned(json!({ "would_send": [], "there": show(&action) }), "")
+    } else {
+        Outcome::done(&show(&action))
     };
     told.state = state;
     told.disposition = Some(disposition.as_str().to_owned());

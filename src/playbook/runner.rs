@@ -127,7 +127,7 @@ impl Runner {
         if about.changes && (self.needs_approval || plan || request.approval.is_some()) {
             let id = self.plan_id(action, &job, &request.action).await.map_err(reject)?;
             if !plan {
-                self.check_approval(request, &id).map_err(reject)?;
+                Self::check_approval(request, &id).map_err(reject)?;
             }
             plan_id = Some(id);
         }
@@ -235,7 +235,7 @@ impl Runner {
         Ok(hash.finalize().iter().take(16).map(hex).collect())
     }
 
-    fn check_approval(&self, request: &Request, id: &str) -> Result<(), Fault> {
+    fn check_approval(request: &Request, id: &str) -> Result<(), Fault> {
         let refuse = |what: &str| {
             let mut fault = Fault::new("not_approved", Category::Refused, what);
             fault.retry_safe = true;

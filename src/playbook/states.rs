@@ -192,9 +192,13 @@ impl Action for EnsureState {
                     submitted: done.submitted.as_ref().map(ToString::to_string),
                     cancelled: done.cancelled.iter().map(object).collect(),
                 };
-                let mut told = match job.plan {
-                    true => Outcome::planned(json!({ "would_send": [], "there": output }), ""),
-                    false => Outcome::done(&output),
+                let mut told = if job.plan {
+                    Outcome::planned(
+                        json!({ "would_send": [], "there": output }),
+                        "already_in_state",
+                    )
+                } else {
+                    Outcome::done(&output)
                 };
                 if done.submitted.is_none() && done.cancelled.is_empty() {
                     told.disposition = Some("already_in_state".to_owned());

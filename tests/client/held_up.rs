@@ -1,14 +1,19 @@
 //! What waits, what counts and what is told while something else is held up: each once seen broken.
 
+#![allow(
+    clippy::many_single_char_names,
+    clippy::items_after_statements,
+    clippy::cast_possible_truncation
+)] // scenes, each with its few actors
+
 use crate::script::*;
 use bytes::Bytes;
 use defender_response::emulator::*;
 use defender_response::model::AlertStatus;
 use defender_response::{
-    AlertId, AlertUpdate, Call, Client, ClientSecret, Disposition, GetMachineAction, Guard,
-    Isolate, IsolationType, Limit, ListMachineActions, MachineHandle, MachineId, Operation, Path,
-    Rule, Safety, Spec, Token, TokenError, TokenErrorKind, TokenRequest, TokenSource, Transport,
-    TransportError,
+    AlertId, AlertUpdate, Call, Client, ClientSecret, Disposition, Guard, Isolate, IsolationType,
+    Limit, ListMachineActions, MachineHandle, MachineId, Operation, Path, Rule, Safety, Spec,
+    Token, TokenError, TokenErrorKind, TokenRequest, TokenSource, Transport, TransportError,
 };
 use http::{Request, Response};
 use std::sync::Arc;
@@ -148,7 +153,7 @@ async fn limit_over_a_queue() {
         .journal()
         .iter()
         .filter(|x| x.operation == "isolate" && x.effect)
-        .map(|x| x.at.to_string())
+        .map(|x| x.at.clone())
         .collect();
     assert!(at.len() <= 1, "{} machines in one minute", at.len());
 }
@@ -179,7 +184,7 @@ async fn guard_is_as_old_as_the_queue() {
         Ok(v) => println!("B5 tags {}", v["machineTags"]),
         Err(x) => println!("B5 tagging {x}"),
     }
-    let told = h.scan(defender_response::ScanType::Quick, "c").await;
+    let _told = h.scan(defender_response::ScanType::Quick, "c").await;
     let told = call.await.unwrap();
     assert!(told.is_err_and(|e| e.is_guarded()));
 }
@@ -246,7 +251,7 @@ async fn trial_kept_while_the_list_is_paused() {
         .unwrap();
     sleep(s(5)).await;
     let began = Instant::now();
-    let told = c
+    let _told = c
         .urgent()
         .queue_within(s(600))
         .machine(h[1].id())
@@ -285,7 +290,6 @@ async fn a_revoked_token_is_kept_for_ever() {
     let mut bad = 0;
     for _ in 0..5 {
         let r = c.send(&op).await;
-        println!("B9 {:?}", r.as_ref().err().map(|e| e.to_string()));
         bad += usize::from(r.is_err());
         sleep(s(60)).await;
     }
@@ -357,9 +361,9 @@ async fn two_minutes_count_from_leaving() {
     let h = hs(&e, &c)[0].clone();
     let began = Instant::now();
     e.fault(FaultRule::new("isolate", PlainFault::HangAfterEffect)).unwrap();
-    let first = h.isolate(IsolationType::Full, "one").await;
+    let _first = h.isolate(IsolationType::Full, "one").await;
     sleep(s(121).saturating_sub(began.elapsed())).await;
-    let second = h.isolate(IsolationType::Full, "two").await;
+    let _second = h.isolate(IsolationType::Full, "two").await;
     assert_eq!(effects(&e, "isolate"), 1);
 }
 #[tokio::test(start_paused = true)]
@@ -412,7 +416,7 @@ async fn a_limit_is_slipped_past_where_the_comment_is_not_shown() {
         .unwrap();
     for n in 0..5u32 {
         let m: MachineId = format!("{:040x}", n + 1).parse().unwrap();
-        let r = c.machine(m).isolate(IsolationType::Full, "c").await;
+        let _r = c.machine(m).isolate(IsolationType::Full, "c").await;
     }
     assert_eq!(t.0.load(Ordering::Relaxed), 1);
 }
@@ -431,7 +435,7 @@ async fn a_post_that_is_a_read() {
     let (e, c) = emulated(Emulator::builder());
     let g = c.guarded(Guard::new().never(Rule::new())).unwrap();
     let id = hs(&e, &g)[0].id().as_str().to_owned();
-    let r = g.send(&Forgot(id)).await;
+    let _r = g.send(&Forgot(id)).await;
     assert_eq!(effects(&e, "isolate"), 0);
 }
 
@@ -465,25 +469,14 @@ async fn reading_the_comment_waits_as_long_as_it_likes_with_the_turn() {
     let h = hs(&e, &c)[0].clone();
     e.fault(FaultRule::new("get_machine_action", StatusFault::new(429).retry_after(3600))).unwrap();
     let h2 = h.clone();
-    let i =
+    let _i =
         tokio::spawn(
             async move { h2.isolate(IsolationType::Full, "c").await.map(|s| s.disposition()) },
         );
     sleep(s(10)).await;
     let began = Instant::now();
-    let told = timeout(s(7200), h.without_lookup().unisolate("c")).await;
+    let _told = timeout(s(7200), h.without_lookup().unisolate("c")).await;
     assert!(began.elapsed() < s(60));
-}
-struct TwoTokens(AtomicUsize);
-#[async_trait::async_trait]
-impl TokenSource for TwoTokens {
-    async fn fetch(&self, _: &TokenRequest<'_>) -> Result<Token, TokenError> {
-        let n = self.0.fetch_add(1, Ordering::Relaxed);
-        if n > 0 {
-            sleep(s(19)).await;
-        }
-        Ok(Token::new(format!("t{n}"), s(3600)))
-    }
 }
 #[tokio::test(start_paused = true)]
 async fn everybody_has_an_end() {

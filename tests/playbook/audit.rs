@@ -159,5 +159,5 @@ async fn a_caller_who_goes_away_is_in_the_log() {
     let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
     let gone = host.isolate(IsolationType::Full, "INC-4711");
     assert!(tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.is_err());
-    assert_eq!(lines.read()[1]["state"], "abandoned");
+    assert_eq!(lines.read()[1]["state"], "caller_gone");
 }

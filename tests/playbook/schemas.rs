@@ -206,3 +206,17 @@ async fn a_plan_of_any_action_sends_nothing_that_changes_something() {
         }
     }
 }
+
+#[test]
+fn the_readme_has_the_schemas_of_the_envelopes_and_every_action() {
+    let readme = include_str!("../../README.md");
+    let blocks: Vec<Value> = readme
+        .split("```json\n")
+        .skip(1)
+        .filter_map(|rest| serde_json::from_str(rest.split("```").next()?).ok())
+        .collect();
+    assert!(blocks.contains(&request_schema()) && blocks.contains(&response_schema()));
+    for about in Registry::default().list() {
+        assert!(readme.contains(&format!("`{}`", about.name)), "{}", about.name);
+    }
+}

@@ -34,7 +34,7 @@ fn callback(statuses: &'static [u16], secret: &str) -> (String, Told) {
                 reader.read_line(&mut line).unwrap();
                 let Some((name, value)) = line.trim().split_once(": ") else { break };
                 match name.to_lowercase().as_str() {
-                    "authorization" => token = value.to_owned(),
+                    "authorization" => value.clone_into(&mut token),
                     "content-length" => length = value.parse().unwrap(),
                     _ => {}
                 }
@@ -75,7 +75,7 @@ impl Folder {
         Self(path)
     }
 
-    fn put(&self, name: &str, text: impl ToString) -> &Self {
+    fn put(&self, name: &str, text: impl std::fmt::Display) -> &Self {
         fs::write(self.0.join(name), text.to_string()).unwrap();
         self
     }
