@@ -124,16 +124,19 @@ impl Run<'_> {
         let mut left = Vec::with_capacity(items.len());
         for item in items {
             match self.world.place(&item.new).standing {
-                Standing::Theirs { id, same_groups } => {
-                    self.decide(item.place, IndicatorOutcome::AlreadyPresent { id, same_groups });
-                    if same_groups {
-                        self.olds.push((item.place, item.olds));
-                    }
-                }
+                Standing::Theirs { id, same_groups } => self.leave(item, id, same_groups),
                 _ => left.push(item),
             }
         }
         Ok(left)
+    }
+
+    /// Somebody else's is there, and stays.
+    fn leave(&mut self, item: Item, id: IndicatorId, same_groups: bool) {
+        self.decide(item.place, IndicatorOutcome::AlreadyPresent { id, same_groups });
+        if same_groups {
+            self.olds.push((item.place, item.olds));
+        }
     }
 
     async fn send_segment(&mut self, segment: Segment, slot: Slot, work: &mut Vec<Segment>) {
@@ -194,6 +197,10 @@ impl Run<'_> {
     fn accept(&mut self, item: Item, id: &IndicatorId) {
         let Item { place, new, change, mut olds } = item;
         self.changed = true;
+        if self.world.get(id).is_some_and(|there| !self.world.is_ours(there)) {
+            let reason = format!("the service's answer names {id}, which is somebody else's");
+            return self.decide(place, IndicatorOutcome::Unknown { reason });
+        }
         self.world.put(id, &new);
         // If the service took it for the same after all, the old one is the new one.
         olds.retain(|old| old != id);
@@ -232,6 +239,7 @@ impl Run<'_> {
                     Standing::Outdated(id) if item.change != Change::Update => {
                         self.accept(item, &id);
                     }
+                    Standing::Theirs { id, same_groups } => self.leave(item, id, same_groups),
                     _ => left.push(item),
                 }
             }

@@ -1,0 +1,112 @@
+//! Pushes while others bring, take and delete, and after tries of which nobody knows what came: nothing of theirs is
+//! overwritten, and what was done is told as done.
+
+use std::time::Duration;
+
+use defender_response::emulator::{Emulator, FaultRule, PlainFault, StatusFault};
+use defender_response::model::{IndicatorAction, IndicatorType};
+use defender_response::stix::{IndicatorOutcome, Plan, PushReport, SourceOutcome};
+use defender_response::{Client, NewIndicator};
+use serde_json::{Value, json};
+
+use crate::pushing::{
+    calls, domain, domains, ends, fill, object, options, others, plan_of, revoked, store,
+};
+use crate::pushing_trouble::{rewrite, with_hook};
+use crate::script::emulated;
+
+const OURS: &str = "defender-response";
+
+async fn theirs(client: &Client, value: &str, action: IndicatorAction) -> String {
+    let kind = IndicatorType::DomainName;
+    let new = NewIndicator::new(kind, value, action, "by hand", "why").application("another tool");
+    client.indicators().create_or_update(new).await.unwrap().id.to_string()
+}
+
+/// Waits until so many imports arrived, and then some seconds more.
+async fn after_imports(emulator: &Emulator, count: u64, seconds: u64) {
+    while calls(emulator, "import_indicators") < count {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+fn block(objects: &[Value]) -> Plan {
+    plan_of(objects, &options(IndicatorAction::Block))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_brings_while_a_lost_answer_is_settled_is_left_alone() {
+    let (emulator, client) = emulated(Emulator::builder());
+    emulator.fault(FaultRule::new("import_indicators", PlainFault::ResetBeforeEffect)).unwrap();
+    let plan = domains(3);
+    let somebody = async {
+        after_imports(&emulator, 1, 1).await;
+        theirs(&client, "d1.evil.example", IndicatorAction::Block).await
+    };
+    let (report, id) = tokio::join!(client.indicators().push(&plan).send(), somebody);
+    let report = report.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Accepted, 2), (SourceOutcome::AlreadyPresent, 1)]);
+    let there = others(&emulator, OURS).into_iter().find(|i| i["id"] == *id).unwrap();
+    assert!(there["title"] == "by hand" && there["lastUpdatedBy"].is_null(), "{there}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_names_somebody_elses_indicator_is_not_believed() {
+    let (_, client) = with_hook(Emulator::builder(), |emulator, request, answer| {
+        let Some(answer) = answer.filter(|_| request.uri().path().ends_with("/import")) else {
+            return;
+        };
+        let all = emulator.indicators();
+        let theirs = all.iter().find(|i| i["application"] == "another tool").unwrap()["id"].clone();
+        rewrite(answer, |body| body["value"][1]["id"] = theirs);
+    });
+    let id = theirs(&client, "d1.evil.example", IndicatorAction::Allowed).await;
+    let report = client.indicators().push(&domains(3)).await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Accepted, 2), (SourceOutcome::Unknown, 1)]);
+    let reason = report.sources()[1].reason.as_deref().unwrap_or_default();
+    assert!(reason.contains(&id) && reason.contains("somebody else's"), "{reason}");
+}
+
+/// What is told of three that were lost once and then met with this.
+async fn lost_and_then(second: &[StatusFault]) -> PushReport {
+    let (emulator, client) = emulated(Emulator::builder());
+    emulator.fault(FaultRule::new("import_indicators", PlainFault::ResetBeforeEffect)).unwrap();
+    for fault in second {
+        emulator.fault(FaultRule::new("import_indicators", fault.clone())).unwrap();
+    }
+    client.queue_within(Duration::from_secs(30)).indicators().push(&domains(3)).await.unwrap()
+}
+
+/// A tenant that is full, so many of it ours with another action than the plan's.
+async fn full_of_ours(count: usize) -> (Emulator, Client, Plan) {
+    let (emulator, client) = emulated(Emulator::builder());
+    let objects: Vec<_> = (0..count).map(domain).collect();
+    let watched = plan_of(&objects, &options(IndicatorAction::Audit));
+    assert!(client.indicators().push(&watched).await.unwrap().is_complete());
+    fill(&emulator, 0);
+    (emulator, client, block(&objects))
+}
+
+/// Ours of a URL whose host was written in capitals.
+async fn url_in_capitals(client: &Client, owner: &str) -> Value {
+    let source = object("1", "[url:value = 'https://evil.example/A']");
+    let plan = block(std::slice::from_ref(&source));
+    let (kind, action) = (IndicatorType::Url, IndicatorAction::Block);
+    let new =
+        NewIndicator::new(kind, "https://Evil.example/A", action, "of 1", "of 1, indicator--1")
+            .expiration_time(plan.indicators()[0].expires)
+            .application(owner);
+    client.indicators().create_or_update(new).await.unwrap();
+    source
+}
+
+/// A plan of the first three domains made so many days later; the first one's end is stated in the feed.
+fn days_later(days: u64) -> Plan {
+    let now = crate::pushing::NOW.parse::<defender_response::Timestamp>().unwrap();
+    let at = std::time::SystemTime::from(now) + Duration::from_secs(days * 86_400);
+    let mut stated = domain(0);
+    stated["valid_until"] = json!(format!("2026-08-{:02}T00:00:00Z", 1 + days % 28));
+    let options = options(IndicatorAction::Block).at(at.into());
+    plan_of(&[stated, domain(1), domain(2)], &options)
+}
