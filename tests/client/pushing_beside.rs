@@ -78,6 +78,22 @@ async fn lost_and_then(second: &[StatusFault]) -> PushReport {
     client.queue_within(Duration::from_secs(30)).indicators().push(&domains(3)).await.unwrap()
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_once_and_then_refused_is_unknown_and_never_called_not_sent() {
+    let slow = StatusFault::new(429).retry_after(300);
+    for second in [
+        vec![StatusFault::new(403)],
+        vec![StatusFault::new(401), StatusFault::new(401)],
+        vec![slow],
+        // The halves of a batch that was lost once were lost too.
+        vec![StatusFault::new(400), StatusFault::new(403)],
+    ] {
+        let report = lost_and_then(&second).await;
+        assert_eq!(ends(&report), [(SourceOutcome::Unknown, 3)], "{second:?}");
+        assert!(report.error().is_some() && !report.is_complete());
+    }
+}
+
 /// A tenant that is full, so many of it ours with another action than the plan's.
 async fn full_of_ours(count: usize) -> (Emulator, Client, Plan) {
     let (emulator, client) = emulated(Emulator::builder());

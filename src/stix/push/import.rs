@@ -33,13 +33,15 @@ const MOST_LOST: u32 = 2;
 struct Segment {
     items: Vec<Item>,
     sends: u32,
+    /// Why it may have been accepted already.
+    doubt: Option<Error>,
     /// What it has been through since it was last sent.
     course: Course,
 }
 
 impl Segment {
-    fn new(items: Vec<Item>, sends: u32) -> Self {
-        Self { items, sends, course: Course::default() }
+    fn new(items: Vec<Item>, sends: u32, doubt: Option<Error>) -> Self {
+        Self { items, sends, doubt, course: Course::default() }
     }
 }
 
@@ -49,25 +51,37 @@ impl Run<'_> {
         if items.is_empty() || self.stopped.is_some() {
             return;
         }
-        let mut work = vec![Segment::new(items, 0)];
-        while let Some(mut segment) = work.pop() {
-            if self.stopped.is_some() {
-                return;
-            }
+        let mut work = vec![Segment::new(items, 0, None)];
+        while self.stopped.is_none()
+            && let Some(mut segment) = work.pop()
+        {
             // The turn first and the look after it, so that what was seen isn't old when the request leaves.
             let (spec, course) = (ImportIndicators::SPEC, &mut segment.course);
-            let reserved = self.client.reserve(spec, Safety::Once, course).await;
-            let seen = match reserved {
-                Ok(slot) => self.seen_lately(segment.items).await.map(|items| (slot, items)),
+            let seen = match self.client.reserve(spec, Safety::Once, course).await {
+                Ok(slot) => self.seen_lately(&mut segment.items).await.map(|()| slot),
                 Err(error) => Err(error),
             };
             match seen {
-                Ok((slot, items)) if !items.is_empty() => {
-                    let segment = Segment { items, ..segment };
+                Ok(slot) if !segment.items.is_empty() => {
                     self.send_segment(segment, slot, &mut work).await;
                 }
                 Ok(_) => {}
-                Err(error) => return self.stop(error),
+                Err(error) => {
+                    self.stop(error);
+                    work.push(segment);
+                }
+            }
+        }
+        self.leave_in_doubt(work);
+    }
+
+    /// What was sent and lost before the push ended isn't what was never sent.
+    fn leave_in_doubt(&mut self, work: Vec<Segment>) {
+        for Segment { items, doubt, .. } in work {
+            let Some(error) = doubt else { continue };
+            let reason = format!("{error}; the push ended before it was settled");
+            for item in items {
+                self.decide(item.place, IndicatorOutcome::Unknown { reason: reason.clone() });
             }
         }
     }
@@ -115,20 +129,19 @@ impl Run<'_> {
     }
 
     /// Looks again if the last look is old, and leaves out what somebody else brought meanwhile.
-    async fn seen_lately(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
+    async fn seen_lately(&mut self, items: &mut Vec<Item>) -> Result<()> {
         let age = self.client.clock().now().saturating_duration_since(self.world.read_at);
         if age < FRESH {
-            return Ok(items);
+            return Ok(());
         }
         self.world.refresh(&self.client).await?;
-        let mut left = Vec::with_capacity(items.len());
-        for item in items {
+        for item in std::mem::take(items) {
             match self.world.place(&item.new).standing {
                 Standing::Theirs { id, same_groups } => self.leave(item, id, same_groups),
-                _ => left.push(item),
+                _ => items.push(item),
             }
         }
-        Ok(left)
+        Ok(())
     }
 
     /// Somebody else's is there, and stays.
@@ -140,13 +153,13 @@ impl Run<'_> {
     }
 
     async fn send_segment(&mut self, segment: Segment, slot: Slot, work: &mut Vec<Segment>) {
-        let Segment { items, sends: sent, mut course } = segment;
+        let Segment { items, sends: sent, doubt, mut course } = segment;
         let sends = sent + 1;
         let indicators = items.iter().map(|item| item.new.clone()).collect();
         let operation = Unrepeated(ImportIndicators { indicators });
         match self.import(&operation, (slot, &mut course)).await {
             // It waits again, and looks again if that took long.
-            Ok(None) => work.push(Segment { items, sends: sent, course }),
+            Ok(None) => work.push(Segment { items, sends: sent, doubt, course }),
             Ok(Some(outcomes)) => {
                 self.lost = 0;
                 let mut silent = Vec::new();
@@ -175,9 +188,12 @@ impl Run<'_> {
                 self.settle(items, sends, &error, work).await;
             }
             Err(error) if is_about_the_batch(&error) => {
-                self.split(items, &error, work);
+                self.split((items, doubt), &error, work);
             }
-            Err(error) => self.stop(error),
+            Err(error) => {
+                self.stop(error);
+                work.push(Segment { items, sends: sent, doubt, course });
+            }
         }
     }
 
@@ -249,7 +265,7 @@ impl Run<'_> {
             }
         }
         if looked && sends < MOST_SENDS {
-            return work.push(Segment::new(left, sends));
+            return work.push(Segment::new(left, sends, Some(cause.clone())));
         }
         let reason = format!("{cause}; it isn't in the list, which is no proof");
         for item in left {
@@ -262,7 +278,12 @@ impl Run<'_> {
     }
 
     /// A whole batch was refused: its halves are sent, down to the culprit.
-    fn split(&mut self, mut items: Vec<Item>, error: &Error, work: &mut Vec<Segment>) {
+    fn split(
+        &mut self,
+        (mut items, doubt): (Vec<Item>, Option<Error>),
+        error: &Error,
+        work: &mut Vec<Segment>,
+    ) {
         let length = items.len();
         if length <= 1 {
             for item in items {
@@ -282,8 +303,8 @@ impl Run<'_> {
         };
         self.spare_calls = spare;
         let second = items.split_off(length / 2);
-        work.push(Segment::new(second, 0));
-        work.push(Segment::new(items, 0));
+        work.push(Segment::new(second, 0, doubt.clone()));
+        work.push(Segment::new(items, 0, doubt));
     }
 }
 
