@@ -104,6 +104,51 @@ async fn full_of_ours(count: usize) -> (Emulator, Client, Plan) {
     (emulator, client, block(&objects))
 }
 
+#[tokio::test(start_paused = true)]
+async fn at_the_cap_what_was_deleted_for_one_that_was_not_accepted_is_told() {
+    for (fault, outcome) in [
+        (FaultRule::new("import_indicators", StatusFault::new(403)), SourceOutcome::NotSent),
+        (FaultRule::new("import_indicators", StatusFault::new(400)), SourceOutcome::Failed),
+    ] {
+        let (emulator, client, plan) = full_of_ours(1).await;
+        let old = store(&emulator, OURS).0.into_keys().next().unwrap();
+        emulator.fault(fault).unwrap();
+        let report = client.indicators().push(&plan).await.unwrap();
+        assert_eq!(ends(&report), [(outcome, 1)]);
+        assert!(store(&emulator, OURS).0.is_empty());
+        let told = serde_json::to_value(&report.indicators()[0]).unwrap();
+        assert_eq!(told["replaced"], json!([old]));
+        let reason = report.sources()[0].reason.as_deref().unwrap_or_default();
+        let what = format!("ours with another action, {old}, was deleted before");
+        assert!(reason.contains(&what), "{reason}");
+        assert!(report.to_string().contains("deleted before"), "{report}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_cap_a_refusal_costs_fifty_at_most() {
+    let (emulator, client, plan) = full_of_ours(120).await;
+    emulator.fault(FaultRule::new("import_indicators", StatusFault::new(403))).unwrap();
+    let report = client.indicators().push(&plan).await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::NotSent, 120)]);
+    assert_eq!(store(&emulator, OURS).0.len(), 70);
+
+    let (emulator, client, plan) = full_of_ours(120).await;
+    for n in 0..120 {
+        emulator.fail_indicator(format!("d{n}.evil.example"), "known good");
+    }
+    let report = client.indicators().push(&plan).await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Failed, 120)]);
+    assert_eq!(store(&emulator, OURS).0.len(), 70);
+    let reason = report.sources().iter().filter_map(|source| source.reason.as_deref());
+    assert_eq!(reason.filter(|reason| reason.contains("was left as it is")).count(), 70);
+
+    let (emulator, client, plan) = full_of_ours(120).await;
+    let report = client.indicators().push(&plan).await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Accepted, 120)]);
+    assert_eq!(store(&emulator, OURS).0.len(), 120);
+}
+
 /// Ours of a URL whose host was written in capitals.
 async fn url_in_capitals(client: &Client, owner: &str) -> Value {
     let source = object("1", "[url:value = 'https://evil.example/A']");

@@ -56,6 +56,11 @@ impl Fate {
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Self::Deleted | Self::NotThere | Self::Would)
     }
+
+    /// Whether the push deleted it, as far as can be told.
+    pub(super) fn is_by_us(&self) -> bool {
+        matches!(self, Self::Deleted)
+    }
 }
 
 type Fates = HashMap<IndicatorId, Fate>;

@@ -26,6 +26,9 @@ const LOOKS: [u64; 4] = [0, 2, 5, 15];
 /// So often a batch is sent whose answer is lost.
 const MOST_SENDS: u32 = 2;
 
+/// So many that replace others are sent at a time where there is no room for both.
+const FIRST: usize = 50;
+
 /// After so many batches in a row whose fate is unknown the push ends.
 const MOST_LOST: u32 = 2;
 
@@ -46,8 +49,32 @@ impl Segment {
 }
 
 impl Run<'_> {
+    /// Sends what fits. Where what is replaced has to go first, a few go at a time, so that a refusal costs no more than
+    /// those.
     pub(super) async fn send_batch(&mut self, items: Vec<Item>) {
-        let items = self.make_room(items).await;
+        let (mut items, mut replacing) = self.fitting(items);
+        while self.stopped.is_none() {
+            let rest = replacing.split_off(replacing.len().min(FIRST));
+            let group = self.delete_first(std::mem::replace(&mut replacing, rest)).await;
+            let places: Vec<_> = group.iter().map(|item| item.place).collect();
+            items.extend(group);
+            self.send_items(std::mem::take(&mut items)).await;
+            if replacing.is_empty() || self.stopped.is_some() {
+                return;
+            }
+            if !places.is_empty() && !places.iter().any(|place| self.is_accepted(*place)) {
+                let reason = "the tenant is full, and what was to replace others before it wasn't accepted, so what it \
+                              would replace was left as it is";
+                for item in std::mem::take(&mut replacing) {
+                    let reason = reason.to_owned();
+                    self.decide(item.place, IndicatorOutcome::Failed { reason });
+                }
+                return;
+            }
+        }
+    }
+
+    async fn send_items(&mut self, items: Vec<Item>) {
         if items.is_empty() || self.stopped.is_some() {
             return;
         }
@@ -86,11 +113,13 @@ impl Run<'_> {
         }
     }
 
-    /// Leaves out what doesn't fit. What is replaced goes first only where there is no room for both.
-    async fn make_room(&mut self, items: Vec<Item>) -> Vec<Item> {
+    /// What fits, and what fits once what it replaces is deleted. The rest has no room.
+    fn fitting(&mut self, items: Vec<Item>) -> (Vec<Item>, Vec<Item>) {
+        let (new, replacing): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.change != Change::Replace);
         let mut room = self.world.room();
-        let mut fitting = Vec::with_capacity(items.len());
-        for item in items {
+        let mut fitting = Vec::with_capacity(new.len() + replacing.len());
+        for item in new {
             if item.change == Change::Create && room == 0 {
                 self.decide(item.place, IndicatorOutcome::NoRoom);
                 continue;
@@ -98,30 +127,42 @@ impl Run<'_> {
             room -= usize::from(item.change == Change::Create);
             fitting.push(item);
         }
-        let replacing = fitting.iter().filter(|item| item.change == Change::Replace);
-        let first: Vec<_> =
-            replacing.skip(room).map(|item| (item.place, item.olds.clone())).collect();
-        if first.is_empty() {
-            return fitting;
-        }
-        let doomed: Vec<_> = first.iter().flat_map(|(_, olds)| self.doomed_by_id(olds)).collect();
-        let gone = self.delete(&doomed).await;
-        for (place, olds) in first {
-            let is_gone = |id: &IndicatorId| gone.get(id).is_some_and(Fate::is_gone);
-            let left: Vec<_> = olds.iter().filter(|id| !is_gone(id)).cloned().collect();
-            if left.len() == olds.len() {
-                fitting.retain(|item| item.place != place);
-                if let (None, Some(id)) = (&self.stopped, left.first()) {
-                    let reason = format!(
-                        "the tenant is full, and {id}, which it would replace, couldn't be deleted"
-                    );
-                    self.decide(place, IndicatorOutcome::Failed { reason });
-                }
-            } else if let Some(item) = fitting.iter_mut().find(|item| item.place == place) {
-                item.olds.clone_from(&left);
+        let mut replacing = replacing.into_iter();
+        fitting.extend(replacing.by_ref().take(room));
+        fitting.sort_by_key(|item| item.place);
+        (fitting, replacing.collect())
+    }
+
+    /// Deletes what these replace, and keeps those that have room then.
+    async fn delete_first(&mut self, items: Vec<Item>) -> Vec<Item> {
+        let doomed: Vec<_> = items.iter().flat_map(|item| self.doomed_by_id(&item.olds)).collect();
+        let fates = self.delete(&doomed).await;
+        let mut freed = Vec::with_capacity(items.len());
+        for mut item in items {
+            let olds = std::mem::take(&mut item.olds);
+            if let Some(result) = self.results.get_mut(item.place) {
+                let deleted = |id: &&_| fates.get(*id).is_some_and(Fate::is_by_us);
+                result.replaced.extend(olds.iter().filter(deleted).cloned());
+            }
+            let is_left = |id: &&_| !fates.get(*id).is_some_and(Fate::is_gone);
+            item.olds = olds.iter().filter(is_left).cloned().collect();
+            if item.olds.len() < olds.len() {
+                freed.push(item);
+            } else if let (None, Some(id)) = (&self.stopped, item.olds.first()) {
+                let reason = format!(
+                    "the tenant is full, and {id}, which it would replace, couldn't be deleted"
+                );
+                self.decide(item.place, IndicatorOutcome::Failed { reason });
             }
         }
-        fitting
+        freed
+    }
+
+    fn is_accepted(&self, place: usize) -> bool {
+        use IndicatorOutcome::{Accepted, WouldSend};
+        self.results
+            .get(place)
+            .is_some_and(|result| matches!(result.outcome, Accepted { .. } | WouldSend { .. }))
     }
 
     pub(super) fn doomed_by_id(&self, ids: &[IndicatorId]) -> Vec<Doomed> {

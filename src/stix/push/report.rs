@@ -200,6 +200,10 @@ pub struct IndicatorResult {
     /// deleted. Pushing the plan again tries once more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftover: Vec<IndicatorId>,
+    /// Ours of the same value that were deleted before this one was sent, since the tenant had no room for both. Where it
+    /// wasn't accepted nothing stands in their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<IndicatorId>,
     /// Other people's of the same value with another action. Of several actions `Allowed` wins, then `Warn`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contested_by: Vec<IndicatorId>,
@@ -377,6 +381,14 @@ pub struct Summary {
     /// What ended the push before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl IndicatorResult {
+    /// What was deleted for it, if it wasn't accepted afterwards.
+    pub(super) fn lost(&self) -> &[IndicatorId] {
+        let accepted = matches!(self.outcome, IndicatorOutcome::Accepted { .. });
+        if accepted { &[] } else { &self.replaced }
+    }
 }
 
 impl IndicatorOutcome {

@@ -99,6 +99,7 @@ pub(super) async fn run(asked: Asked<'_>) -> Result<PushReport> {
             action: planned.action.clone(),
             outcome: pending.clone(),
             leftover: Vec::new(),
+            replaced: Vec::new(),
             contested_by: Vec::new(),
         })
         .collect();

@@ -25,6 +25,11 @@ pub(super) fn sources(
                 let found = places.iter().filter_map(|at| indicators.get(*at));
                 let found = found.map(|i| (of_indicator(&i.outcome), i.outcome.reason()));
                 (result.outcome, result.reason) = joined(found.collect());
+                let lost = places.iter().filter_map(|at| indicators.get(*at)).find_map(gone_before);
+                if let Some(lost) = lost {
+                    let why = result.reason.take().map(|reason| format!("{reason}; "));
+                    result.reason = Some(why.unwrap_or_default() + &lost);
+                }
                 let beside = places.iter().filter_map(|at| indicators.get(*at)).find_map(beside);
                 result.reason = result.reason.or(beside);
                 if let (None, Some(left)) = (&result.reason, source.left_out.first()) {
@@ -44,6 +49,12 @@ pub(super) fn sources(
         result
     };
     plan.sources().iter().map(source).collect()
+}
+
+/// What was deleted for one that isn't there now.
+fn gone_before(result: &IndicatorResult) -> Option<String> {
+    let id = result.lost().first()?;
+    Some(format!("ours with another action, {id}, was deleted before"))
 }
 
 /// What has to be known of an indicator that is there as it should be.
