@@ -149,6 +149,25 @@ async fn at_the_cap_a_refusal_costs_fifty_at_most() {
     assert_eq!(store(&emulator, OURS).0.len(), 120);
 }
 
+#[tokio::test(start_paused = true)]
+async fn room_that_others_take_while_the_push_waits_is_no_room() {
+    let (emulator, client) = emulated(Emulator::builder());
+    fill(&emulator, 10);
+    let slow = StatusFault::new(429).retry_after(300);
+    emulator.fault(FaultRule::new("import_indicators", slow)).unwrap();
+    let plan = domains(10);
+    let somebody = async {
+        after_imports(&emulator, 1, 100).await;
+        for n in 0..6 {
+            theirs(&client, &format!("x{n}.other.example"), IndicatorAction::Block).await;
+        }
+    };
+    let (report, ()) = tokio::join!(client.indicators().push(&plan).send(), somebody);
+    let report = report.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Accepted, 4), (SourceOutcome::NoRoom, 6)]);
+    assert_eq!(report.sources()[0].outcome, SourceOutcome::Accepted, "the first have it");
+}
+
 /// Ours of a URL whose host was written in capitals.
 async fn url_in_capitals(client: &Client, owner: &str) -> Value {
     let source = object("1", "[url:value = 'https://evil.example/A']");

@@ -85,7 +85,10 @@ impl Run<'_> {
             // The turn first and the look after it, so that what was seen isn't old when the request leaves.
             let (spec, course) = (ImportIndicators::SPEC, &mut segment.course);
             let seen = match self.client.reserve(spec, Safety::Once, course).await {
-                Ok(slot) => self.seen_lately(&mut segment.items).await.map(|()| slot),
+                Ok(slot) => {
+                    let in_doubt = segment.doubt.is_some();
+                    self.seen_lately(&mut segment.items, in_doubt).await.map(|()| slot)
+                }
                 Err(error) => Err(error),
             };
             match seen {
@@ -169,20 +172,31 @@ impl Run<'_> {
         ids.iter().filter_map(|id| self.world.get(id)).map(Doomed::of).collect()
     }
 
-    /// Looks again if the last look is old, and leaves out what somebody else brought meanwhile.
-    async fn seen_lately(&mut self, items: &mut Vec<Item>) -> Result<()> {
+    /// Looks again if the last look is old, and leaves out what somebody else brought meanwhile, and what has no room any
+    /// more. What may have been accepted already keeps its turn, and so does what had its room made.
+    async fn seen_lately(&mut self, items: &mut Vec<Item>, in_doubt: bool) -> Result<()> {
         let age = self.client.clock().now().saturating_duration_since(self.world.read_at);
-        if age < FRESH {
-            return Ok(());
+        if age >= FRESH {
+            self.world.refresh(&self.client).await?;
         }
-        self.world.refresh(&self.client).await?;
+        let mut room = self.world.room();
         for item in std::mem::take(items) {
             match self.world.place(&item.new).standing {
                 Standing::Theirs { id, same_groups } => self.leave(item, id, same_groups),
-                _ => items.push(item),
+                Standing::Absent if room == 0 && !in_doubt && !self.had_room_made(item.place) => {
+                    self.decide(item.place, IndicatorOutcome::NoRoom);
+                }
+                standing => {
+                    room = room.saturating_sub(usize::from(standing == Standing::Absent));
+                    items.push(item);
+                }
             }
         }
         Ok(())
+    }
+
+    fn had_room_made(&self, place: usize) -> bool {
+        self.results.get(place).is_some_and(|result| !result.replaced.is_empty())
     }
 
     /// Somebody else's is there, and stays.
