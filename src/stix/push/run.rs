@@ -160,7 +160,7 @@ impl Run<'_> {
         withdrawals.iter().zip(&groups).zip(outcomes).map(result).collect()
     }
 
-    /// Ours of exactly this type and value.
+    /// Ours of this type and value.
     fn doomed(&self, kind: &IndicatorType, value: &str) -> Vec<Doomed> {
         let found = self.world.with_value(kind, value);
         let ours = found.filter(|i| self.world.is_ours(i) && is_value(i, kind, value));

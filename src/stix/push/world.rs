@@ -16,7 +16,7 @@ pub(super) const LIMIT: usize = 15_000;
 /// A whole tenant in three or four pages, each of which comes within the time of a call.
 pub(super) const PAGE: u32 = 5_000;
 
-type Key = (IndicatorType, String);
+pub(super) type Key = (IndicatorType, String);
 
 /// The tenant's active indicators, as far as the application may see them.
 pub(super) struct World {
@@ -99,16 +99,13 @@ impl World {
     }
 
     fn take(&mut self, indicator: Indicator) {
-        let value = indicator.indicator_value.as_deref().unwrap_or_default();
-        let key = key(&indicator.indicator_type, value);
-        self.by_value.entry(key).or_default().push(indicator.id.clone());
+        self.by_value.entry(key_of(&indicator)).or_default().push(indicator.id.clone());
         self.by_id.insert(indicator.id.clone(), indicator);
     }
 
     fn forget(&mut self, id: &IndicatorId) {
         let Some(gone) = self.by_id.remove(id) else { return };
-        let key = key(&gone.indicator_type, gone.indicator_value.as_deref().unwrap_or_default());
-        if let Some(ids) = self.by_value.get_mut(&key) {
+        if let Some(ids) = self.by_value.get_mut(&key_of(&gone)) {
             ids.retain(|other| other != id);
         }
     }
@@ -194,20 +191,18 @@ impl World {
     }
 }
 
-/// Whether a stored indicator is of exactly this type and value.
+/// Whether a stored indicator is of this type and value.
 pub(super) fn is_value(found: &Indicator, kind: &IndicatorType, value: &str) -> bool {
-    let stored = found.indicator_value.as_deref().unwrap_or_default();
-    found.indicator_type == *kind && exact(kind, stored) == exact(kind, value)
+    key_of(found) == key(kind, value)
 }
 
-/// The value in the one form of its type. Of a URL it is the value itself.
-pub(super) fn exact(kind: &IndicatorType, value: &str) -> String {
-    wire_value(kind, value).unwrap_or_else(|_| value.trim().to_owned())
+pub(super) fn key_of(found: &Indicator) -> Key {
+    key(&found.indicator_type, found.indicator_value.as_deref().unwrap_or_default())
 }
 
-/// What two indicators share that may be the same for the service.
-fn key(kind: &IndicatorType, value: &str) -> Key {
-    let exact = exact(kind, value);
+/// By what two indicators are of the same value: its one form, and of a URL all but the case of its host.
+pub(super) fn key(kind: &IndicatorType, value: &str) -> Key {
+    let exact = wire_value(kind, value).unwrap_or_else(|_| value.trim().to_owned());
     let key = if *kind == IndicatorType::Url { host_in_lower_case(&exact) } else { exact };
     (kind.clone(), key)
 }
