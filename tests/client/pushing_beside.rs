@@ -181,6 +181,40 @@ async fn url_in_capitals(client: &Client, owner: &str) -> Value {
     source
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_counts_as_there_never_leaves_the_feed() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let plan = block(&[url_in_capitals(&client, "defender-response/feed").await]);
+    let report = client.indicators().sync(&plan, "feed").await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Unchanged, 1)]);
+    assert!(report.departed().is_empty(), "{:?}", report.departed());
+    assert_eq!(store(&emulator, "defender-response/feed").0.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_counts_as_there_is_withdrawn() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let plan = block(&[revoked(url_in_capitals(&client, OURS).await)]);
+    let report = client.indicators().push(&plan).await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::Deleted, 1)]);
+    assert!(store(&emulator, OURS).0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_deletion_that_finds_nothing_did_not_delete() {
+    let (emulator, client) = with_hook(Emulator::builder(), |emulator, request, answer| {
+        if answer.is_none() && request.method() == http::Method::DELETE {
+            for id in store(emulator, OURS).0.into_keys() {
+                assert!(emulator.remove_indicator(&id));
+            }
+        }
+    });
+    assert!(client.indicators().push(&domains(1)).await.unwrap().is_complete());
+    let report = client.indicators().push(&block(&[revoked(domain(0))])).await.unwrap();
+    assert_eq!(ends(&report), [(SourceOutcome::NotThere, 1)]);
+    assert_eq!(calls(&emulator, "delete_indicator"), 1);
+}
+
 /// A plan of the first three domains made so many days later; the first one's end is stated in the feed.
 fn days_later(days: u64) -> Plan {
     let now = crate::pushing::NOW.parse::<defender_response::Timestamp>().unwrap();
@@ -189,4 +223,24 @@ fn days_later(days: u64) -> Plan {
     stated["valid_until"] = json!(format!("2026-08-{:02}T00:00:00Z", 1 + days % 28));
     let options = options(IndicatorAction::Block).at(at.into());
     plan_of(&[stated, domain(1), domain(2)], &options)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_feed_does_not_state_is_only_renewed_once_a_quarter_has_passed() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let push = async |days| client.indicators().push(&days_later(days)).await.unwrap();
+    assert!(push(0).await.is_complete());
+    for (days, sent) in [(1, 1), (22, 1), (23, 3), (24, 1)] {
+        let report = push(days).await;
+        let count = |report: &PushReport| {
+            let sent = |result: &&_| {
+                let result: &&defender_response::stix::IndicatorResult = result;
+                matches!(result.outcome, IndicatorOutcome::Accepted { .. })
+            };
+            report.indicators().iter().filter(sent).count()
+        };
+        assert_eq!(count(&report), sent, "after {days} days");
+        assert!(report.is_complete());
+    }
+    assert_eq!(store(&emulator, OURS).0.len(), 3);
 }

@@ -84,6 +84,11 @@ pub enum DeletionOutcome {
     },
     /// There are none, or none any more.
     NotThere,
+    /// Ours are gone. Whether this push deleted them or somebody just before it can't be told.
+    Gone {
+        /// Their ids.
+        ids: Vec<IndicatorId>,
+    },
     /// What is there isn't ours, and was left alone.
     NotOurs {
         /// Their ids.
@@ -163,6 +168,8 @@ source_outcomes! {
     Deleted "deleted" true,
     /// It is revoked or expired, and none of its indicators is there.
     NotThere "not_there" true,
+    /// It is revoked or expired, and its indicators of ours are gone, deleted by this push or just before it.
+    Gone "gone" true,
     /// It is revoked or expired, and what is there of it isn't ours.
     NotOurs "not_ours" true,
     /// It is revoked or expired, and its indicator became another one meanwhile, which was left alone.
@@ -432,6 +439,7 @@ impl DeletionOutcome {
         match self {
             Self::Deleted { .. } => "deleted",
             Self::NotThere => "not_there",
+            Self::Gone { .. } => "gone",
             Self::NotOurs { .. } => "not_ours",
             Self::Changed { .. } => "changed",
             Self::Failed { .. } => "failed",
@@ -450,6 +458,7 @@ impl DeletionOutcome {
             }
             Self::Changed { .. } => Some("it was changed since it was listed"),
             Self::NotOurs { .. } => Some("it is somebody else's"),
+            Self::Gone { .. } => Some("whether this push deleted it can't be told"),
             _ => None,
         }
     }

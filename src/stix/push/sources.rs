@@ -70,7 +70,7 @@ fn beside(result: &IndicatorResult) -> Option<String> {
 /// since a source that makes indicators makes one at least.
 fn joined(mut all: Vec<(SourceOutcome, Option<&str>)>) -> (SourceOutcome, Option<String>) {
     use SourceOutcome::{
-        Accepted, AlreadyPresent, Changed, Deleted, Expired, Failed, InPart, NoRoom, NotOurs,
+        Accepted, AlreadyPresent, Changed, Deleted, Expired, Failed, Gone, InPart, NoRoom, NotOurs,
         NotSent, NotThere, Skipped, Unchanged, Unknown, WouldDelete, WouldSend,
     };
     let rank = |outcome: SourceOutcome| match outcome {
@@ -80,7 +80,7 @@ fn joined(mut all: Vec<(SourceOutcome, Option<&str>)>) -> (SourceOutcome, Option
         NoRoom => 3,
         NotSent | InPart => 4,
         WouldSend | WouldDelete => 5,
-        Accepted | Deleted => 6,
+        Accepted | Deleted | Gone => 6,
         NotOurs | AlreadyPresent => 7,
         Unchanged | NotThere => 8,
         Expired | Skipped | SourceOutcome::NothingToDelete => 9,
@@ -113,6 +113,7 @@ fn of_deletion(outcome: &DeletionOutcome) -> SourceOutcome {
     match outcome {
         DeletionOutcome::Deleted { .. } => SourceOutcome::Deleted,
         DeletionOutcome::NotThere => SourceOutcome::NotThere,
+        DeletionOutcome::Gone { .. } => SourceOutcome::Gone,
         DeletionOutcome::NotOurs { .. } => SourceOutcome::NotOurs,
         DeletionOutcome::Changed { .. } => SourceOutcome::Changed,
         DeletionOutcome::Failed { .. } => SourceOutcome::Failed,
