@@ -181,7 +181,7 @@ impl Run<'_> {
         }
         let mut room = self.world.room();
         for item in std::mem::take(items) {
-            match self.world.place(&item.new).standing {
+            match self.world.place(&item.new, item.nearly).standing {
                 Standing::Theirs { id, same_groups } => self.leave(item, id, same_groups),
                 Standing::Absent if room == 0 && !in_doubt && !self.had_room_made(item.place) => {
                     self.decide(item.place, IndicatorOutcome::NoRoom);
@@ -266,7 +266,7 @@ impl Run<'_> {
     }
 
     fn accept(&mut self, item: Item, id: &IndicatorId) {
-        let Item { place, new, change, mut olds } = item;
+        let Item { place, new, change, mut olds, .. } = item;
         self.changed = true;
         if self.world.get(id).is_some_and(|there| !self.world.is_ours(there)) {
             let reason = format!("the service's answer names {id}, which is somebody else's");
@@ -304,7 +304,7 @@ impl Run<'_> {
             }
             looked = true;
             for item in std::mem::take(&mut left) {
-                match self.world.place(&item.new).standing {
+                match self.world.place(&item.new, item.nearly).standing {
                     Standing::AsWanted(id) => self.accept(item, &id),
                     // It wasn't there before, so it is from this push, however the service words it.
                     Standing::Outdated(id) if item.change != Change::Update => {
