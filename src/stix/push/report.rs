@@ -34,7 +34,8 @@ pub enum IndicatorOutcome {
         /// How.
         change: Change,
     },
-    /// Ours is there already and says all that the plan says; nothing was sent.
+    /// Ours is there already and says all that the plan says, but that an end which the feed doesn't state may be off by
+    /// less than a quarter of its lifetime; nothing was sent.
     Unchanged {
         /// Its id.
         id: IndicatorId,
