@@ -9,6 +9,7 @@
 //! if something isn't, 2 for wrong usage.
 
 use std::error::Error as _;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -45,7 +46,8 @@ usage: push_stix FILE|- [--action ACTION] [--severity SEVERITY] [--generate-aler
 #[allow(clippy::struct_excessive_bools)] // a flag each
 #[derive(Default)]
 struct Options {
-    file: Option<String>,
+    file: Option<OsString>,
+    help: bool,
     action: Option<IndicatorAction>,
     severity: Option<Severity>,
     generate_alert: bool,
@@ -71,18 +73,26 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Problem(status, what)) => {
-            eprintln!("push_stix: {what}");
+            say(&format!("push_stix: {what}"));
             if status == 2 {
-                eprintln!("\n{USAGE}");
+                say(&format!("\n{USAGE}"));
             }
             ExitCode::from(status)
         }
     }
 }
 
+/// A line on stderr, if there is anybody to read it.
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
 /// Whether all is as it should be.
 async fn run() -> Result<bool, Problem> {
-    let options = options(std::env::args().skip(1)).map_err(|what| Problem(2, what))?;
+    let options = options(std::env::args_os().skip(1)).map_err(|what| Problem(2, what))?;
+    if options.help {
+        return writeln!(io::stdout(), "{USAGE}").map(|()| true).map_err(|e| unwritten(&e));
+    }
     // Whom it would be sent to comes first, so that a mistake costs nothing.
     let client = if options.plan { None } else { Some(client(&options)?) };
     let (plan, whole) = plan(&options)?;
@@ -154,7 +164,8 @@ impl Bar {
         let Progress { phase, done, total, .. } = *progress;
         let full = (done * WIDTH).checked_div(total).unwrap_or(WIDTH);
         let bar = "#".repeat(full) + &"·".repeat(WIDTH - full);
-        eprint!("\r[{bar}] {done}/{total} {:<12}", format!("{phase:?}").to_lowercase());
+        let phase = format!("{phase:?}").to_lowercase();
+        let _ = write!(io::stderr(), "\r[{bar}] {done}/{total} {phase:<12}");
         self.shown = true;
     }
 }
@@ -162,7 +173,7 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         if self.shown {
-            eprintln!();
+            say("");
         }
     }
 }
@@ -183,19 +194,18 @@ fn plan(options: &Options) -> Result<(Plan, bool), Problem> {
     if let Some(url) = &options.base_url {
         wanted = wanted.sekoia_base_url(url);
     }
-    let file = options.file.as_deref().unwrap_or_default();
-    let feed: Box<dyn Read> = match file {
-        "-" => Box::new(io::stdin().lock()),
-        file => {
-            let opened = File::open(file).map_err(|e| Problem(2, format!("{file}: {e}")))?;
-            Box::new(opened)
-        }
+    let path = options.file.as_deref().unwrap_or_default();
+    let file = path.to_string_lossy();
+    let feed: Box<dyn Read> = if path == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|e| Problem(2, format!("{file}: {e}")))?)
     };
     let error = match stix::plan(feed, &wanted) {
         Ok(plan) => {
             let whole = plan.is_complete();
             if !whole {
-                eprintln!("The feed goes on in another page, which isn't here.");
+                say("The feed goes on in another page, which isn't here.");
             }
             return Ok((plan, whole));
         }
@@ -205,11 +215,17 @@ fn plan(options: &Options) -> Result<(Plan, bool), Problem> {
     let what = format!("{file}: {error}{cause}");
     match error.into_plan() {
         Some(plan) if !plan.sources().is_empty() => {
-            eprintln!("{what}");
+            say(&what);
             Ok((plan, false))
         }
-        Some(_) => Err(Problem(1, what)),
-        None => Err(Problem(2, what)),
+        plan => {
+            if options.json {
+                let summary = json!({"complete": false, "feed_complete": false, "error": what});
+                let line = json!({"summary": summary});
+                lines(&mut io::stdout(), &[line]).map_err(|e| unwritten(&e))?;
+            }
+            Err(Problem(if plan.is_some() { 1 } else { 2 }, what))
+        }
     }
 }
 
@@ -289,7 +305,7 @@ fn client(options: &Options) -> Result<Client, Problem> {
     let wrong = |what: String| Problem(2, what);
     if options.emulator {
         let emulator = Emulator::new();
-        eprintln!("On the emulator inside this program: no tenant is touched.");
+        say("On the emulator inside this program: no tenant is touched.");
         let secret =
             ClientSecret::new(emulator.tenant_id(), emulator.client_id(), emulator.client_secret());
         let client = Client::builder(secret).transport(emulator.transport());
@@ -307,10 +323,10 @@ fn client(options: &Options) -> Result<Client, Problem> {
         Some(cause) => wrong(format!("{e}: {cause}")),
         None => wrong(e.to_string()),
     })?;
-    eprintln!(
+    say(&format!(
         "tenant {tenant}, region {region} ({}), application {application}",
         client.base_url()
-    );
+    ));
     // The client takes http for this machine itself alone.
     let is_local = client.base_url().scheme() == "http";
     let is_meant = options.live && options.confirm.as_deref() == Some(&*tenant);
@@ -320,17 +336,27 @@ fn client(options: &Options) -> Result<Client, Problem> {
     Err(wrong(format!("this would push to {tenant} for real: say --live --confirm {tenant}")))
 }
 
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+fn options(mut arguments: impl Iterator<Item = OsString>) -> Result<Options, String> {
     let mut options = Options::default();
-    while let Some(argument) = arguments.next() {
+    while let Some(given) = arguments.next() {
+        let argument = given.to_string_lossy().into_owned();
         let mut value = || {
-            let value = arguments.next().filter(|value| !value.starts_with("--"));
+            let value = arguments.next().map(OsString::into_string).transpose();
+            let value = value.map_err(|_| format!("{argument}: its value is no UTF-8"))?;
+            let value = value.filter(|value| !value.starts_with("--") && !value.trim().is_empty());
             value.ok_or(format!("{argument} needs a value"))
         };
         let wrong = |e: defender_response::ParseError| format!("{argument}: {e}");
         match argument.as_str() {
             "--action" => options.action = Some(value()?.parse().map_err(wrong)?),
-            "--severity" => options.severity = Some(value()?.parse().map_err(wrong)?),
+            "--severity" => {
+                let name = value()?;
+                // What an alert may have, and nobody may ask for, isn't offered.
+                let known = name.parse().ok().filter(|severity| *severity != Severity::UnSpecified);
+                let wrong =
+                    format!("--severity: {name:?} is none of Informational, Low, Medium and High");
+                options.severity = Some(known.ok_or(wrong)?);
+            }
             "--generate-alert" => options.generate_alert = true,
             "--source-name" => options.source_name = Some(value()?),
             "--sekoia-base-url" => options.base_url = Some(value()?),
@@ -348,12 +374,12 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
             }
             "--dry-run" => options.dry_run = true,
             "--help" | "-h" => {
-                println!("{USAGE}");
-                std::process::exit(0);
+                options.help = true;
+                return Ok(options);
             }
             other if other.starts_with("--") => return Err(format!("{other:?} is no option")),
             _ if options.file.is_some() => return Err("there is more than one file".to_owned()),
-            _ => options.file = Some(argument),
+            _ => options.file = Some(given),
         }
     }
     let refuse = |what: &str| Err(what.to_owned());
@@ -361,6 +387,17 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Strin
         Options { file: None, .. } => refuse("no file is named; - is stdin"),
         Options { plan: true, emulator: true, .. } | Options { plan: true, live: true, .. } => {
             refuse("--plan sends nothing, so it goes with neither --emulator nor --live")
+        }
+        Options { plan: true, sync, dry_run, confirm, owner, allow_deletes, .. }
+            if *sync
+                || *dry_run
+                || confirm.is_some()
+                || owner.is_some()
+                || allow_deletes.is_some() =>
+        {
+            refuse(
+                "--plan sends nothing, so --owner, --sync, --allow-deletes, --dry-run and --confirm don't go with it",
+            )
         }
         Options { emulator: true, live: true, .. } => refuse("--emulator or --live, not both"),
         Options { sync: true, owner: None, .. } => refuse("--sync needs --owner"),

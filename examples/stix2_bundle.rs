@@ -4,6 +4,7 @@
 //! cargo run --features stix2 --example stix2_bundle
 //! ```
 
+use std::io::Write;
 use std::time::SystemTime;
 
 use defender_response::model::{IndicatorAction, Severity};
@@ -28,6 +29,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = PlanOptions::new(IndicatorAction::Block).severity(Severity::High);
     let mut planner = Planner::new(options.at(SystemTime::now().into()))?;
     planner.push_stix2(&bundle);
-    print!("{}", planner.finish()?.table());
+    write!(std::io::stdout(), "{}", planner.finish()?.table())?;
     Ok(())
 }

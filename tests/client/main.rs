@@ -32,6 +32,7 @@ mod pressure;
 mod proxying;
 mod push_example;
 mod pushing;
+mod pushing_beside;
 mod pushing_trouble;
 mod quirks;
 mod quotas;

@@ -177,6 +177,18 @@ async fn wrong_usage_and_an_unconfirmed_tenant_send_nothing() {
         (&["-", "--emulator", "--action", "Destroy"], &live, "--action"),
         (&["-", "--emulator", "--action"], &live, "needs a value"),
         (&["-", "x", "--emulator"], &live, "more than one file"),
+        (&["-", "--emulator", "--owner", ""], &live, "--owner needs a value"),
+        (&["-", "--emulator", "--owner", " "], &live, "--owner needs a value"),
+        (
+            &["-", "--emulator", "--severity", "UnSpecified"],
+            &live,
+            "Informational, Low, Medium and",
+        ),
+        (&["-", "--emulator", "--severity", "loud"], &live, "Informational, Low, Medium and High"),
+        (&["-", "--plan", "--sync", "--owner", "x"], &live, "sends nothing"),
+        (&["-", "--plan", "--dry-run"], &live, "sends nothing"),
+        (&["-", "--plan", "--owner", "x"], &live, "sends nothing"),
+        (&["-", "--plan", "--confirm", "x"], &live, "sends nothing"),
         (&["-", "--emulater"], &live, "is no option"),
         (&["no-such-file.json", "--plan"], &live, "no-such-file.json"),
     ] {
@@ -184,5 +196,34 @@ async fn wrong_usage_and_an_unconfirmed_tenant_send_nothing() {
         assert_eq!(told.status, 2, "{arguments:?}: {}", told.err);
         assert!(told.err.contains(part) && told.err.contains("usage: push_stix"), "{}", told.err);
         assert_eq!(told.out, "");
+    }
+}
+
+#[tokio::test]
+async fn a_feed_of_which_nothing_is_read_has_a_summary_too() {
+    for arguments in [&["-", "--plan", "--json"][..], &[".", "--plan", "--json"]] {
+        let told = run(String::new(), arguments, Vec::new()).await;
+        assert!(told.status == 1 || told.status == 2, "{}", told.err);
+        let lines = told.lines();
+        assert_eq!(lines.len(), 1, "{arguments:?}");
+        assert_eq!(lines[0]["summary"]["feed_complete"], false);
+        assert!(told.err.contains(lines[0]["summary"]["error"].as_str().unwrap()));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn whatever_its_name_and_whoever_closes_its_ends_it_never_panics() {
+    use std::os::unix::ffi::OsStrExt;
+    let odd = std::ffi::OsStr::from_bytes(b"no-such-\xff.json");
+    let told = Command::new(built()).arg(odd).arg("--plan").output().unwrap();
+    assert_eq!(told.status.code(), Some(2));
+    for (arguments, status) in [(&["--help"][..], 1), (&["no-such-file", "--plan"], 2)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(built());
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        assert_eq!(command.status().unwrap().code(), Some(status), "{arguments:?}");
     }
 }

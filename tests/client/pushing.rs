@@ -161,7 +161,7 @@ async fn a_later_plan_of_the_same_feed_updates_and_creates_nothing_twice() {
     let indicators = client.indicators();
     let before = others(&emulator, "defender-response");
     let first = indicators.push(&domains(3)).await.unwrap();
-    let later = options(IndicatorAction::Block).at("2026-03-01T09:00:00Z".parse().unwrap());
+    let later = options(IndicatorAction::Block).at("2026-04-01T03:00:00Z".parse().unwrap());
     let later = plan_of(&[domain(0), domain(1), domain(2)], &later);
     let report = indicators.push(&later).await.unwrap();
     check(&emulator, &later, &report, &before);

@@ -259,7 +259,7 @@ async fn a_tenant_full_of_what_cannot_be_seen_refuses_and_that_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn at_the_cap_and_only_there_what_is_replaced_goes_first() {
-    for (room, first, calls) in [(0, "delete", 2), (4, "delete", 3)] {
+    for (room, first, calls) in [(0, "delete", 2), (4, "delete", 3), (10, "import", 2)] {
         let (emulator, client) = emulated(Emulator::builder());
         let objects: Vec<_> = (0..10).map(domain).collect();
         let watched = plan_of(&objects, &options(IndicatorAction::Audit));

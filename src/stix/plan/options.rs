@@ -370,7 +370,7 @@ impl PlanOptions {
         Ok(())
     }
 
-    pub(super) fn lifetime_of(&self, kind: &IndicatorType) -> Duration {
+    pub(in crate::stix) fn lifetime_of(&self, kind: &IndicatorType) -> Duration {
         let days = match kind {
             IndicatorType::IpAddress => 30,
             IndicatorType::DomainName | IndicatorType::Url => 90,

@@ -44,6 +44,8 @@ impl Doomed {
 pub(super) enum Fate {
     Deleted,
     NotThere,
+    /// It is gone, and who deleted it can't be told.
+    Gone,
     Changed,
     Would,
     Failed(String),
@@ -54,7 +56,12 @@ pub(super) enum Fate {
 impl Fate {
     /// Whether its room is free, or would be.
     pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::Deleted | Self::NotThere | Self::Would)
+        matches!(self, Self::Deleted | Self::NotThere | Self::Gone | Self::Would)
+    }
+
+    /// Whether the push deleted it, or may have.
+    pub(super) fn is_by_us(&self) -> bool {
+        matches!(self, Self::Deleted | Self::Gone)
     }
 }
 
@@ -99,7 +106,7 @@ impl Run<'_> {
             if fate.is_gone() {
                 self.world.remove(id);
             }
-            self.changed |= matches!(fate, Fate::Deleted | Fate::Unknown(_));
+            self.changed |= matches!(fate, Fate::Deleted | Fate::Gone | Fate::Unknown(_));
         }
         fates
     }
@@ -155,8 +162,7 @@ impl Run<'_> {
         mark(fates, &doomed, &fate);
     }
 
-    /// What of it is still there and still what it was. After a try, what is gone was deleted by it, unless the try was
-    /// refused because of what was gone already.
+    /// What of it is still there and still what it was.
     fn still_doomed(
         &self,
         doomed: Vec<Doomed>,
@@ -165,12 +171,11 @@ impl Run<'_> {
         fates: &mut Fates,
     ) -> Vec<Doomed> {
         let any_left = doomed.iter().any(|doomed| found.contains_key(&doomed.id));
-        let by_us = lost.is_some_and(|error| !(error.is_not_found() && any_left));
+        let gone = gone_after(lost, doomed.len() == 1, any_left);
         let mut left = Vec::with_capacity(doomed.len());
         for doomed in doomed {
             match found.get(&doomed.id) {
-                None if by_us => drop(fates.insert(doomed.id, Fate::Deleted)),
-                None => drop(fates.insert(doomed.id, Fate::NotThere)),
+                None => drop(fates.insert(doomed.id, gone.clone())),
                 Some(now) if self.is_still(now, &doomed) => left.push(doomed),
                 Some(_) => drop(fates.insert(doomed.id, Fate::Changed)),
             }
@@ -227,6 +232,18 @@ fn is_unsettled(error: &Error) -> bool {
         || matches!(error.kind(), Intermediary | Service | Timeout)
 }
 
+/// What is gone after a try was deleted by it, unless the try was refused because of what was gone already: then it wasn't
+/// deleted, but that a batch of which nothing is left may have been deleted in part.
+fn gone_after(lost: Option<&Error>, only: bool, any_left: bool) -> Fate {
+    match lost {
+        None => Fate::NotThere,
+        Some(error) if !error.is_not_found() => Fate::Deleted,
+        Some(error) if error.is_after_an_unclear_try() && !any_left => Fate::Deleted,
+        Some(_) if only || any_left => Fate::NotThere,
+        Some(_) => Fate::Gone,
+    }
+}
+
 fn mark(fates: &mut Fates, doomed: &[Doomed], fate: &Fate) {
     fates.extend(doomed.iter().map(|doomed| (doomed.id.clone(), fate.clone())));
 }
@@ -251,10 +268,13 @@ fn joined(group: &[Doomed], fates: &Fates) -> DeletionOutcome {
         }
     }
     let (changed, deleted, would) = (ids(&Fate::Changed), ids(&Fate::Deleted), ids(&Fate::Would));
+    let gone = ids(&Fate::Gone);
     if !changed.is_empty() {
         DeletionOutcome::Changed { ids: changed }
     } else if !deleted.is_empty() {
         DeletionOutcome::Deleted { ids: deleted }
+    } else if !gone.is_empty() {
+        DeletionOutcome::Gone { ids: gone }
     } else if !would.is_empty() {
         DeletionOutcome::WouldDelete { ids: would }
     } else {

@@ -27,6 +27,9 @@ const LOOKS: [u64; 4] = [0, 2, 5, 15];
 /// So often a batch is sent whose answer is lost.
 const MOST_SENDS: u32 = 2;
 
+/// So many that replace others are sent at a time where there is no room for both.
+const FIRST: usize = 50;
+
 /// After so many batches in a row whose fate is unknown the push ends.
 const MOST_LOST: u32 = 2;
 
@@ -34,50 +37,93 @@ const MOST_LOST: u32 = 2;
 struct Segment {
     items: Vec<Item>,
     sends: u32,
+    /// Why it may have been accepted already.
+    doubt: Option<Error>,
     /// What it has been through since it was last sent.
     course: Course,
 }
 
 impl Segment {
-    fn new(items: Vec<Item>, sends: u32) -> Self {
-        Self { items, sends, course: Course::default() }
+    fn new(items: Vec<Item>, sends: u32, doubt: Option<Error>) -> Self {
+        Self { items, sends, doubt, course: Course::default() }
     }
 }
 
 impl Run<'_> {
+    /// Sends what fits. Where what is replaced has to go first, a few go at a time, so that a refusal costs no more than
+    /// those.
     pub(super) async fn send_batch(&mut self, items: Vec<Item>) {
-        let items = self.make_room(items).await;
-        if items.is_empty() || self.stopped.is_some() {
-            return;
-        }
-        let mut work = vec![Segment::new(items, 0)];
-        while let Some(mut segment) = work.pop() {
-            if self.stopped.is_some() {
+        let (mut items, mut replacing) = self.fitting(items);
+        while self.stopped.is_none() {
+            let rest = replacing.split_off(replacing.len().min(FIRST));
+            let group = self.delete_first(std::mem::replace(&mut replacing, rest)).await;
+            let places: Vec<_> = group.iter().map(|item| item.place).collect();
+            items.extend(group);
+            self.send_items(std::mem::take(&mut items)).await;
+            if replacing.is_empty() || self.stopped.is_some() {
                 return;
             }
-            // The turn first and the look after it, so that what was seen isn't old when the request leaves.
-            let (spec, course) = (ImportIndicators::SPEC, &mut segment.course);
-            let reserved = self.client.reserve(spec, Safety::Once, course).await;
-            let seen = match reserved {
-                Ok(slot) => self.seen_lately(segment.items).await.map(|items| (slot, items)),
-                Err(error) => Err(error),
-            };
-            match seen {
-                Ok((slot, items)) if !items.is_empty() => {
-                    let segment = Segment { items, ..segment };
-                    self.send_segment(segment, slot, &mut work).await;
+            if !places.is_empty() && !places.iter().any(|place| self.is_accepted(*place)) {
+                let reason = "the tenant is full, and what was to replace others before it wasn't accepted, so what it \
+                              would replace was left as it is";
+                for item in std::mem::take(&mut replacing) {
+                    let reason = reason.to_owned();
+                    self.decide(item.place, IndicatorOutcome::Failed { reason });
                 }
-                Ok(_) => {}
-                Err(error) => return self.stop(error),
+                return;
             }
         }
     }
 
-    /// Leaves out what doesn't fit. What is replaced goes first only where there is no room for both.
-    async fn make_room(&mut self, items: Vec<Item>) -> Vec<Item> {
+    async fn send_items(&mut self, items: Vec<Item>) {
+        if items.is_empty() || self.stopped.is_some() {
+            return;
+        }
+        let mut work = vec![Segment::new(items, 0, None)];
+        while self.stopped.is_none()
+            && let Some(mut segment) = work.pop()
+        {
+            // The turn first and the look after it, so that what was seen isn't old when the request leaves.
+            let (spec, course) = (ImportIndicators::SPEC, &mut segment.course);
+            let seen = match self.client.reserve(spec, Safety::Once, course).await {
+                Ok(slot) => {
+                    let in_doubt = segment.doubt.is_some();
+                    self.seen_lately(&mut segment.items, in_doubt).await.map(|()| slot)
+                }
+                Err(error) => Err(error),
+            };
+            match seen {
+                Ok(slot) if !segment.items.is_empty() => {
+                    self.send_segment(segment, slot, &mut work).await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.stop(error);
+                    work.push(segment);
+                }
+            }
+        }
+        self.leave_in_doubt(work);
+    }
+
+    /// What was sent and lost before the push ended isn't what was never sent.
+    fn leave_in_doubt(&mut self, work: Vec<Segment>) {
+        for Segment { items, doubt, .. } in work {
+            let Some(error) = doubt else { continue };
+            let reason = format!("{error}; the push ended before it was settled");
+            for item in items {
+                self.decide(item.place, IndicatorOutcome::Unknown { reason: reason.clone() });
+            }
+        }
+    }
+
+    /// What fits, and what fits once what it replaces is deleted. The rest has no room.
+    fn fitting(&mut self, items: Vec<Item>) -> (Vec<Item>, Vec<Item>) {
+        let (new, replacing): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.change != Change::Replace);
         let mut room = self.world.room();
-        let mut fitting = Vec::with_capacity(items.len());
-        for item in items {
+        let mut fitting = Vec::with_capacity(new.len() + replacing.len());
+        for item in new {
             if item.change == Change::Create && room == 0 {
                 self.decide(item.place, IndicatorOutcome::NoRoom);
                 continue;
@@ -85,66 +131,91 @@ impl Run<'_> {
             room -= usize::from(item.change == Change::Create);
             fitting.push(item);
         }
-        let replacing = fitting.iter().filter(|item| item.change == Change::Replace);
-        let first: Vec<_> =
-            replacing.skip(room).map(|item| (item.place, item.olds.clone())).collect();
-        if first.is_empty() {
-            return fitting;
-        }
-        let doomed: Vec<_> = first.iter().flat_map(|(_, olds)| self.doomed_by_id(olds)).collect();
-        let gone = self.delete(&doomed).await;
-        for (place, olds) in first {
-            let is_gone = |id: &IndicatorId| gone.get(id).is_some_and(Fate::is_gone);
-            let left: Vec<_> = olds.iter().filter(|id| !is_gone(id)).cloned().collect();
-            if left.len() == olds.len() {
-                fitting.retain(|item| item.place != place);
-                if let (None, Some(id)) = (&self.stopped, left.first()) {
-                    let reason = format!(
-                        "the tenant is full, and {id}, which it would replace, couldn't be deleted"
-                    );
-                    self.decide(place, IndicatorOutcome::Failed { reason });
-                }
-            } else if let Some(item) = fitting.iter_mut().find(|item| item.place == place) {
-                item.olds.clone_from(&left);
+        let mut replacing = replacing.into_iter();
+        fitting.extend(replacing.by_ref().take(room));
+        fitting.sort_by_key(|item| item.place);
+        (fitting, replacing.collect())
+    }
+
+    /// Deletes what these replace, and keeps those that have room then.
+    async fn delete_first(&mut self, items: Vec<Item>) -> Vec<Item> {
+        let doomed: Vec<_> = items.iter().flat_map(|item| self.doomed_by_id(&item.olds)).collect();
+        let fates = self.delete(&doomed).await;
+        let mut freed = Vec::with_capacity(items.len());
+        for mut item in items {
+            let olds = std::mem::take(&mut item.olds);
+            if let Some(result) = self.results.get_mut(item.place) {
+                let deleted = |id: &&_| fates.get(*id).is_some_and(Fate::is_by_us);
+                result.replaced.extend(olds.iter().filter(deleted).cloned());
+            }
+            let is_left = |id: &&_| !fates.get(*id).is_some_and(Fate::is_gone);
+            item.olds = olds.iter().filter(is_left).cloned().collect();
+            if item.olds.len() < olds.len() {
+                freed.push(item);
+            } else if let (None, Some(id)) = (&self.stopped, item.olds.first()) {
+                let reason = format!(
+                    "the tenant is full, and {id}, which it would replace, couldn't be deleted"
+                );
+                self.decide(item.place, IndicatorOutcome::Failed { reason });
             }
         }
-        fitting
+        freed
+    }
+
+    fn is_accepted(&self, place: usize) -> bool {
+        use IndicatorOutcome::{Accepted, WouldSend};
+        self.results
+            .get(place)
+            .is_some_and(|result| matches!(result.outcome, Accepted { .. } | WouldSend { .. }))
     }
 
     pub(super) fn doomed_by_id(&self, ids: &[IndicatorId]) -> Vec<Doomed> {
         ids.iter().filter_map(|id| self.world.get(id)).map(Doomed::of).collect()
     }
 
-    /// Looks again if the last look is old, and leaves out what somebody else brought meanwhile.
-    async fn seen_lately(&mut self, items: Vec<Item>) -> Result<Vec<Item>> {
+    /// Looks again if the last look is old, and leaves out what somebody else brought meanwhile, and what has no room any
+    /// more. What may have been accepted already keeps its turn, and so does what had its room made.
+    async fn seen_lately(&mut self, items: &mut Vec<Item>, in_doubt: bool) -> Result<()> {
         let age = self.client.clock().now().saturating_duration_since(self.world.read_at);
-        if age < FRESH {
-            return Ok(items);
+        if age >= FRESH {
+            self.world.refresh(&self.client).await?;
         }
-        self.world.refresh(&self.client).await?;
-        let mut left = Vec::with_capacity(items.len());
-        for item in items {
-            match self.world.place(&item.new).standing {
-                Standing::Theirs { id, same_groups } => {
-                    self.decide(item.place, IndicatorOutcome::AlreadyPresent { id, same_groups });
-                    if same_groups {
-                        self.olds.push((item.place, item.olds));
-                    }
+        let mut room = self.world.room();
+        for item in std::mem::take(items) {
+            match self.world.place(&item.new, item.nearly).standing {
+                Standing::Theirs { id, same_groups } => self.leave(item, id, same_groups),
+                Standing::Absent if room == 0 && !in_doubt && !self.had_room_made(item.place) => {
+                    self.decide(item.place, IndicatorOutcome::NoRoom);
                 }
-                _ => left.push(item),
+                standing => {
+                    room = room.saturating_sub(usize::from(standing == Standing::Absent));
+                    items.push(item);
+                }
             }
         }
-        Ok(left)
+        Ok(())
+    }
+
+    fn had_room_made(&self, place: usize) -> bool {
+        self.results.get(place).is_some_and(|result| !result.replaced.is_empty())
+    }
+
+    /// Somebody else's is there, and stays.
+    fn leave(&mut self, item: Item, id: IndicatorId, same_groups: bool) {
+        self.decide(item.place, IndicatorOutcome::AlreadyPresent { id, same_groups });
+        if same_groups {
+            self.olds.push((item.place, item.olds));
+        }
     }
 
     async fn send_segment(&mut self, segment: Segment, slot: Slot, work: &mut Vec<Segment>) {
-        let Segment { items, sends: sent, mut course } = segment;
+        let Segment { items, sends: sent, doubt, mut course } = segment;
         let sends = sent + 1;
         let indicators = items.iter().map(|item| item.new.clone()).collect();
         let operation = Unrepeated(ImportIndicators { indicators });
         match self.import(&operation, (slot, &mut course)).await {
             // It waits again, and looks again if that took long.
-            Ok(None) => work.push(Segment { items, sends: sent, course }),
+            Ok(None) => work.push(Segment { items, sends: sent, doubt, course }),
             Ok(Some(outcomes)) => {
                 self.lost = 0;
                 let mut silent = Vec::new();
@@ -173,9 +244,12 @@ impl Run<'_> {
                 self.settle(items, sends, &error, work).await;
             }
             Err(error) if is_about_the_batch(&error) => {
-                self.split(items, &error, work);
+                self.split((items, doubt), &error, work);
             }
-            Err(error) => self.stop(error),
+            Err(error) => {
+                self.stop(error);
+                work.push(Segment { items, sends: sent, doubt, course });
+            }
         }
     }
 
@@ -200,8 +274,12 @@ impl Run<'_> {
     }
 
     fn accept(&mut self, item: Item, id: &IndicatorId) {
-        let Item { place, new, change, mut olds } = item;
+        let Item { place, new, change, mut olds, .. } = item;
         self.changed = true;
+        if self.world.get(id).is_some_and(|there| !self.world.is_ours(there)) {
+            let reason = format!("the service's answer names {id}, which is somebody else's");
+            return self.decide(place, IndicatorOutcome::Unknown { reason });
+        }
         self.world.put(id, &new);
         // If the service took it for the same after all, the old one is the new one.
         olds.retain(|old| old != id);
@@ -234,12 +312,13 @@ impl Run<'_> {
             }
             looked = true;
             for item in std::mem::take(&mut left) {
-                match self.world.place(&item.new).standing {
+                match self.world.place(&item.new, item.nearly).standing {
                     Standing::AsWanted(id) => self.accept(item, &id),
                     // It wasn't there before, so it is from this push, however the service words it.
                     Standing::Outdated(id) if item.change != Change::Update => {
                         self.accept(item, &id);
                     }
+                    Standing::Theirs { id, same_groups } => self.leave(item, id, same_groups),
                     _ => left.push(item),
                 }
             }
@@ -249,7 +328,7 @@ impl Run<'_> {
             }
         }
         if looked && sends < MOST_SENDS {
-            return work.push(Segment::new(left, sends));
+            return work.push(Segment::new(left, sends, Some(cause.clone())));
         }
         let reason = format!("{cause}; it isn't in the list, which is no proof");
         for item in left {
@@ -262,7 +341,12 @@ impl Run<'_> {
     }
 
     /// A whole batch was refused: its halves are sent, down to the culprit.
-    fn split(&mut self, mut items: Vec<Item>, error: &Error, work: &mut Vec<Segment>) {
+    fn split(
+        &mut self,
+        (mut items, doubt): (Vec<Item>, Option<Error>),
+        error: &Error,
+        work: &mut Vec<Segment>,
+    ) {
         let length = items.len();
         if length <= 1 {
             for item in items {
@@ -282,8 +366,8 @@ impl Run<'_> {
         };
         self.spare_calls = spare;
         let second = items.split_off(length / 2);
-        work.push(Segment::new(second, 0));
-        work.push(Segment::new(items, 0));
+        work.push(Segment::new(second, 0, doubt.clone()));
+        work.push(Segment::new(items, 0, doubt));
     }
 }
 

@@ -70,6 +70,9 @@ impl Indicators {
     /// * Indicators go 500 at a time, what matters most first, in the order that [`Plan::indicators`] states. If the
     ///   tenant's 15,000 are used up, what comes last is told as `NoRoom`.
     /// * What is there already as the plan wants it isn't sent again, so pushing a plan twice sends nothing the second time.
+    ///   An end that the feed doesn't state and that is off by less than a quarter of its lifetime counts as wanted.
+    /// * Where the tenant has no room for both, what is replaced is deleted first, fifty at a time
+    ///   ([`IndicatorResult::replaced`]).
     /// * A lost answer is settled by reading what is there. What can't be settled is told as `Unknown`, and pushing again
     ///   settles it.
     /// * *Accepted* is what it says. Indicators take effect within minutes to two days, and no call tells when.

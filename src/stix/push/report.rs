@@ -34,7 +34,8 @@ pub enum IndicatorOutcome {
         /// How.
         change: Change,
     },
-    /// Ours is there already and says all that the plan says; nothing was sent.
+    /// Ours is there already and says all that the plan says, but that an end which the feed doesn't state may be off by
+    /// less than a quarter of its lifetime; nothing was sent.
     Unchanged {
         /// Its id.
         id: IndicatorId,
@@ -84,6 +85,11 @@ pub enum DeletionOutcome {
     },
     /// There are none, or none any more.
     NotThere,
+    /// Ours are gone. Whether this push deleted them or somebody just before it can't be told.
+    Gone {
+        /// Their ids.
+        ids: Vec<IndicatorId>,
+    },
     /// What is there isn't ours, and was left alone.
     NotOurs {
         /// Their ids.
@@ -163,6 +169,8 @@ source_outcomes! {
     Deleted "deleted" true,
     /// It is revoked or expired, and none of its indicators is there.
     NotThere "not_there" true,
+    /// It is revoked or expired, and its indicators of ours are gone, deleted by this push or just before it.
+    Gone "gone" true,
     /// It is revoked or expired, and what is there of it isn't ours.
     NotOurs "not_ours" true,
     /// It is revoked or expired, and its indicator became another one meanwhile, which was left alone.
@@ -200,6 +208,10 @@ pub struct IndicatorResult {
     /// deleted. Pushing the plan again tries once more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftover: Vec<IndicatorId>,
+    /// Ours of the same value that were deleted before this one was sent, since the tenant had no room for both. Where it
+    /// wasn't accepted nothing stands in their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<IndicatorId>,
     /// Other people's of the same value with another action. Of several actions `Allowed` wins, then `Warn`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contested_by: Vec<IndicatorId>,
@@ -379,6 +391,14 @@ pub struct Summary {
     pub error: Option<String>,
 }
 
+impl IndicatorResult {
+    /// What was deleted for it, if it wasn't accepted afterwards.
+    pub(super) fn lost(&self) -> &[IndicatorId] {
+        let accepted = matches!(self.outcome, IndicatorOutcome::Accepted { .. });
+        if accepted { &[] } else { &self.replaced }
+    }
+}
+
 impl IndicatorOutcome {
     /// Its name in lower case, such as `already_present`.
     #[must_use]
@@ -420,6 +440,7 @@ impl DeletionOutcome {
         match self {
             Self::Deleted { .. } => "deleted",
             Self::NotThere => "not_there",
+            Self::Gone { .. } => "gone",
             Self::NotOurs { .. } => "not_ours",
             Self::Changed { .. } => "changed",
             Self::Failed { .. } => "failed",
@@ -438,6 +459,7 @@ impl DeletionOutcome {
             }
             Self::Changed { .. } => Some("it was changed since it was listed"),
             Self::NotOurs { .. } => Some("it is somebody else's"),
+            Self::Gone { .. } => Some("whether this push deleted it can't be told"),
             _ => None,
         }
     }

@@ -5,18 +5,21 @@ use super::report::{
     Change, DeletionOutcome, DeletionResult, IndicatorOutcome, IndicatorResult, PushReport,
 };
 use super::sources::sources;
-use super::world::{Standing, World, is_value};
+use super::world::{Nearly, Standing, World, is_value};
 use super::{Phase, Progress, Tell};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::indicators::LARGEST_BATCH;
 use crate::indicators::NewIndicator;
 use crate::model::{Indicator, IndicatorType};
-use crate::stix::plan::Plan;
+use crate::stix::plan::{Plan, Planned};
 use crate::types::IndicatorId;
 
 /// So many calls more than batches a push may spend on singling out what a batch was refused for: some fourteen culprits.
 const SPARE_CALLS: u32 = 256;
+
+/// The end that a plan supposes is moved where it moved by this share of the lifetime.
+const SHARE: u32 = 4;
 
 /// What becomes of ours that isn't in the feed any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,7 @@ pub(super) struct Item {
     /// In the plan.
     pub(super) place: usize,
     pub(super) new: NewIndicator,
+    pub(super) nearly: Option<Nearly>,
     pub(super) change: Change,
     /// What it replaces.
     pub(super) olds: Vec<IndicatorId>,
@@ -99,6 +103,7 @@ pub(super) async fn run(asked: Asked<'_>) -> Result<PushReport> {
             action: planned.action.clone(),
             outcome: pending.clone(),
             leftover: Vec::new(),
+            replaced: Vec::new(),
             contested_by: Vec::new(),
         })
         .collect();
@@ -159,7 +164,7 @@ impl Run<'_> {
         withdrawals.iter().zip(&groups).zip(outcomes).map(result).collect()
     }
 
-    /// Ours of exactly this type and value.
+    /// Ours of this type and value.
     fn doomed(&self, kind: &IndicatorType, value: &str) -> Vec<Doomed> {
         let found = self.world.with_value(kind, value);
         let ours = found.filter(|i| self.world.is_ours(i) && is_value(i, kind, value));
@@ -188,7 +193,7 @@ impl Run<'_> {
     fn wanted_room(&self) -> usize {
         let plan = self.plan;
         let absent = |planned: &&_| {
-            let place = self.world.place(&plan.new_indicator(planned));
+            let place = self.world.place(&plan.new_indicator(planned), None);
             place.standing == Standing::Absent && place.olds.is_empty()
         };
         plan.indicators().iter().filter(absent).count()
@@ -223,7 +228,8 @@ impl Run<'_> {
             self.decide(place, IndicatorOutcome::Expired);
             return None;
         }
-        let found = self.world.place(&new);
+        let nearly = nearly(self.plan, planned);
+        let found = self.world.place(&new, nearly);
         if let Some(result) = self.results.get_mut(place) {
             result.contested_by = found.contested_by;
         }
@@ -244,7 +250,7 @@ impl Run<'_> {
                 return None;
             }
         };
-        Some(Item { place, new, change, olds: found.olds })
+        Some(Item { place, new, nearly, change, olds: found.olds })
     }
 
     pub(super) fn decide(&mut self, place: usize, outcome: IndicatorOutcome) {
@@ -310,6 +316,13 @@ impl Run<'_> {
     pub(super) fn plan(&self) -> &Plan {
         self.plan
     }
+}
+
+/// Where the feed states no end: an end less than a share of the lifetime off is as good.
+fn nearly(plan: &Plan, planned: &Planned) -> Option<Nearly> {
+    let lifetime = plan.options().lifetime_of(&planned.indicator_type);
+    let end = planned.expires;
+    (end == plan.at().plus(lifetime)).then_some(Nearly { end, by: lifetime / SHARE })
 }
 
 /// Whether the list shows other people's indicators too. A token that tells no roles doesn't say.

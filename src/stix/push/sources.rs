@@ -25,6 +25,11 @@ pub(super) fn sources(
                 let found = places.iter().filter_map(|at| indicators.get(*at));
                 let found = found.map(|i| (of_indicator(&i.outcome), i.outcome.reason()));
                 (result.outcome, result.reason) = joined(found.collect());
+                let lost = places.iter().filter_map(|at| indicators.get(*at)).find_map(gone_before);
+                if let Some(lost) = lost {
+                    let why = result.reason.take().map(|reason| format!("{reason}; "));
+                    result.reason = Some(why.unwrap_or_default() + &lost);
+                }
                 let beside = places.iter().filter_map(|at| indicators.get(*at)).find_map(beside);
                 result.reason = result.reason.or(beside);
                 if let (None, Some(left)) = (&result.reason, source.left_out.first()) {
@@ -46,6 +51,12 @@ pub(super) fn sources(
     plan.sources().iter().map(source).collect()
 }
 
+/// What was deleted for one that isn't there now.
+fn gone_before(result: &IndicatorResult) -> Option<String> {
+    let id = result.lost().first()?;
+    Some(format!("ours with another action, {id}, was deleted before"))
+}
+
 /// What has to be known of an indicator that is there as it should be.
 fn beside(result: &IndicatorResult) -> Option<String> {
     if let Some(id) = result.leftover.first() {
@@ -59,7 +70,7 @@ fn beside(result: &IndicatorResult) -> Option<String> {
 /// since a source that makes indicators makes one at least.
 fn joined(mut all: Vec<(SourceOutcome, Option<&str>)>) -> (SourceOutcome, Option<String>) {
     use SourceOutcome::{
-        Accepted, AlreadyPresent, Changed, Deleted, Expired, Failed, InPart, NoRoom, NotOurs,
+        Accepted, AlreadyPresent, Changed, Deleted, Expired, Failed, Gone, InPart, NoRoom, NotOurs,
         NotSent, NotThere, Skipped, Unchanged, Unknown, WouldDelete, WouldSend,
     };
     let rank = |outcome: SourceOutcome| match outcome {
@@ -69,7 +80,7 @@ fn joined(mut all: Vec<(SourceOutcome, Option<&str>)>) -> (SourceOutcome, Option
         NoRoom => 3,
         NotSent | InPart => 4,
         WouldSend | WouldDelete => 5,
-        Accepted | Deleted => 6,
+        Accepted | Deleted | Gone => 6,
         NotOurs | AlreadyPresent => 7,
         Unchanged | NotThere => 8,
         Expired | Skipped | SourceOutcome::NothingToDelete => 9,
@@ -102,6 +113,7 @@ fn of_deletion(outcome: &DeletionOutcome) -> SourceOutcome {
     match outcome {
         DeletionOutcome::Deleted { .. } => SourceOutcome::Deleted,
         DeletionOutcome::NotThere => SourceOutcome::NotThere,
+        DeletionOutcome::Gone { .. } => SourceOutcome::Gone,
         DeletionOutcome::NotOurs { .. } => SourceOutcome::NotOurs,
         DeletionOutcome::Changed { .. } => SourceOutcome::Changed,
         DeletionOutcome::Failed { .. } => SourceOutcome::Failed,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::run::Run;
-use super::world::exact;
+use super::world::{key, key_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Indicator;
 use crate::stix::plan::Plan;
@@ -31,19 +31,14 @@ impl Run<'_> {
     /// If more would be deleted, the plan's withdrawals included, than the caller said or a share of ours.
     pub(super) fn departing(&self, limit: Option<usize>) -> Result<Vec<Indicator>> {
         let plan = self.plan();
-        let wanted = plan.indicators().iter().map(|p| (&p.indicator_type, &p.value));
-        let wanted: HashSet<_> =
-            wanted.map(|(kind, value)| (kind.clone(), exact(kind, value))).collect();
+        let wanted = plan.indicators().iter();
+        let wanted: HashSet<_> = wanted.map(|p| key(&p.indicator_type, &p.value)).collect();
         let withdrawn = plan.withdrawals().iter();
-        let withdrawn: HashSet<_> = withdrawn
-            .map(|w| (w.indicator_type.clone(), exact(&w.indicator_type, &w.value)))
-            .collect();
+        let withdrawn: HashSet<_> = withdrawn.map(|w| key(&w.indicator_type, &w.value)).collect();
         let (mut ours, mut withdrawals, mut departing) = (0, 0, Vec::new());
         for indicator in self.world.ours() {
             ours += 1;
-            let kind = indicator.indicator_type.clone();
-            let value = exact(&kind, indicator.indicator_value.as_deref().unwrap_or_default());
-            let key = (kind, value);
+            let key = key_of(indicator);
             if withdrawn.contains(&key) {
                 withdrawals += 1;
             } else if !wanted.contains(&key) {

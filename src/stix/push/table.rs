@@ -66,10 +66,12 @@ impl PushReport {
         let noted: Vec<_> = self
             .indicators()
             .iter()
-            .filter(|i| !i.leftover.is_empty() || !i.contested_by.is_empty())
+            .filter(|i| {
+                !(i.leftover.is_empty() && i.contested_by.is_empty() && i.lost().is_empty())
+            })
             .collect();
         if !noted.is_empty() {
-            writeln!(f, "\nAlso there:")?;
+            writeln!(f, "\nBeside that:")?;
         }
         for result in noted.iter().take(ROWS) {
             let name = |ids: &[IndicatorId]| {
@@ -78,6 +80,9 @@ impl PushReport {
             write!(f, "  {} {}:", result.indicator_type, printable(&result.value, 90))?;
             if !result.leftover.is_empty() {
                 write!(f, " ours with another action, not deleted: {}.", name(&result.leftover))?;
+            }
+            if !result.lost().is_empty() {
+                write!(f, " ours with another action, deleted before: {}.", name(result.lost()))?;
             }
             if !result.contested_by.is_empty() {
                 write!(f, " somebody else's with another action: {}.", name(&result.contested_by))?;

@@ -1,14 +1,14 @@
 //! What the tenant has when it is looked at, and what that means for an indicator that is wanted.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::error::Result;
 use crate::indicators::NewIndicator;
 use crate::indicators::value::wire_value;
 use crate::model::{Indicator, IndicatorType};
-use crate::types::IndicatorId;
+use crate::types::{IndicatorId, Timestamp};
 
 /// The most active indicators a tenant may have, of all types and whoever created them.
 pub(super) const LIMIT: usize = 15_000;
@@ -16,7 +16,7 @@ pub(super) const LIMIT: usize = 15_000;
 /// A whole tenant in three or four pages, each of which comes within the time of a call.
 pub(super) const PAGE: u32 = 5_000;
 
-type Key = (IndicatorType, String);
+pub(super) type Key = (IndicatorType, String);
 
 /// The tenant's active indicators, as far as the application may see them.
 pub(super) struct World {
@@ -42,6 +42,24 @@ pub(super) enum Standing {
     Outdated(IndicatorId),
     /// Somebody else's is there.
     Theirs { id: IndicatorId, same_groups: bool },
+}
+
+/// An end that the feed doesn't state, so that each plan would move it by the time that passed since the last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Nearly {
+    pub(super) end: Timestamp,
+    pub(super) by: Duration,
+}
+
+impl Nearly {
+    /// Whether all else is as it is wanted, and the end moved by little.
+    fn is_shown(self, new: &NewIndicator, found: &Indicator) -> bool {
+        let Some(stored) = found.expiration_time else { return false };
+        let moved = self.end.since(stored).max(stored.since(self.end));
+        let mut moved_on = found.clone();
+        moved_on.expiration_time = Some(self.end);
+        moved < self.by && new.is_shown_in(&moved_on)
+    }
 }
 
 /// A wanted indicator among what is there.
@@ -99,16 +117,13 @@ impl World {
     }
 
     fn take(&mut self, indicator: Indicator) {
-        let value = indicator.indicator_value.as_deref().unwrap_or_default();
-        let key = key(&indicator.indicator_type, value);
-        self.by_value.entry(key).or_default().push(indicator.id.clone());
+        self.by_value.entry(key_of(&indicator)).or_default().push(indicator.id.clone());
         self.by_id.insert(indicator.id.clone(), indicator);
     }
 
     fn forget(&mut self, id: &IndicatorId) {
         let Some(gone) = self.by_id.remove(id) else { return };
-        let key = key(&gone.indicator_type, gone.indicator_value.as_deref().unwrap_or_default());
-        if let Some(ids) = self.by_value.get_mut(&key) {
+        if let Some(ids) = self.by_value.get_mut(&key_of(&gone)) {
             ids.retain(|other| other != id);
         }
     }
@@ -165,7 +180,8 @@ impl World {
         ids.into_iter().flatten().filter_map(|id| self.by_id.get(id))
     }
 
-    pub(super) fn place(&self, new: &NewIndicator) -> Place {
+    /// `nearly` is an end that is as good as the wanted one.
+    pub(super) fn place(&self, new: &NewIndicator, nearly: Option<Nearly>) -> Place {
         let (kind, value) = (new.indicator_type(), new.value());
         let mut place =
             Place { standing: Standing::Absent, olds: Vec::new(), contested_by: Vec::new() };
@@ -176,7 +192,7 @@ impl World {
             if self.is_ours(found) {
                 if !(same_action && same_groups) {
                     place.olds.push(id);
-                } else if new.is_shown_in(found) {
+                } else if new.is_shown_in(found) || nearly.is_some_and(|n| n.is_shown(new, found)) {
                     place.standing = Standing::AsWanted(id);
                 } else {
                     place.standing = Standing::Outdated(id);
@@ -194,20 +210,18 @@ impl World {
     }
 }
 
-/// Whether a stored indicator is of exactly this type and value.
+/// Whether a stored indicator is of this type and value.
 pub(super) fn is_value(found: &Indicator, kind: &IndicatorType, value: &str) -> bool {
-    let stored = found.indicator_value.as_deref().unwrap_or_default();
-    found.indicator_type == *kind && exact(kind, stored) == exact(kind, value)
+    key_of(found) == key(kind, value)
 }
 
-/// The value in the one form of its type. Of a URL it is the value itself.
-pub(super) fn exact(kind: &IndicatorType, value: &str) -> String {
-    wire_value(kind, value).unwrap_or_else(|_| value.trim().to_owned())
+pub(super) fn key_of(found: &Indicator) -> Key {
+    key(&found.indicator_type, found.indicator_value.as_deref().unwrap_or_default())
 }
 
-/// What two indicators share that may be the same for the service.
-fn key(kind: &IndicatorType, value: &str) -> Key {
-    let exact = exact(kind, value);
+/// By what two indicators are of the same value: its one form, and of a URL all but the case of its host.
+pub(super) fn key(kind: &IndicatorType, value: &str) -> Key {
+    let exact = wire_value(kind, value).unwrap_or_else(|_| value.trim().to_owned());
     let key = if *kind == IndicatorType::Url { host_in_lower_case(&exact) } else { exact };
     (kind.clone(), key)
 }
@@ -260,12 +274,12 @@ mod tests {
         known.promise();
         known.replace(world(&["a.example", "b.example"]));
         assert!(known.get(&id(0)).is_none() && known.get(&id(1)).is_some());
-        assert_eq!(known.place(&created).standing, Standing::AsWanted(id(2)));
+        assert_eq!(known.place(&created, None).standing, Standing::AsWanted(id(2)));
         assert_eq!((known.active(), known.room()), (2, LIMIT - 3));
 
         known.remove(&id(2));
         known.replace(world(&["a.example", "b.example", "c.example"]));
-        assert_eq!(known.place(&created).standing, Standing::Absent);
+        assert_eq!(known.place(&created, None).standing, Standing::Absent);
     }
 
     #[test]
@@ -278,7 +292,7 @@ mod tests {
         ] {
             world.take(Indicator::new(id(n), kind, value, IndicatorAction::Block));
         }
-        let standing = |kind, value| world.place(&new(kind, value)).standing;
+        let standing = |kind, value| world.place(&new(kind, value), None).standing;
         let theirs = |n| Standing::Theirs { id: id(n), same_groups: true };
         assert_eq!(standing(IndicatorType::DomainName, "evil.example"), theirs(0));
         let address = "2606:4700:0000:0000:0000:0000:0000:1111";
