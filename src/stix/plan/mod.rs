@@ -21,8 +21,8 @@ mod tlp;
 
 use serde::{Deserialize, Serialize};
 
-use crate::NewIndicator;
 use crate::error::{Error, Result};
+use crate::indicators::NewIndicator;
 use crate::types::{Timestamp, printable};
 
 pub use feed::{FeedError, Trouble};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::tlp::Tlp;
-use crate::NewIndicator;
 use crate::error::{Error, Result};
+use crate::indicators::NewIndicator;
 use crate::model::{IndicatorAction, IndicatorType, Severity};
 use crate::types::Timestamp;
 

@@ -287,7 +287,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::NewIndicator;
+    use crate::indicators::NewIndicator;
     use crate::model::IndicatorAction;
 
     fn wire(kind: IndicatorType, value: &str) -> Option<String> {
