@@ -2,7 +2,7 @@
 
 use super::note::{Note, Notes};
 use super::outcome::Cause;
-use super::rules::{Atom, Compiled, Policy, compile};
+use super::rules::{Atom, Compiled, Policy, Value, compile};
 use super::skip::{LeftOut, Skip, SkipReason};
 use super::time::when;
 use super::tlp::Tlp;
@@ -49,10 +49,14 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Something that can't be read.
-    pub(super) fn unreadable(index: u64, id: Option<String>, skip: Skip) -> Self {
+    pub(super) fn unreadable(index: u64, id: Option<&str>, skip: Skip) -> Self {
+        Self::skipped(index, printable(id.unwrap_or_default(), LONGEST_ID), skip)
+    }
+
+    fn skipped(index: u64, id: String, skip: Skip) -> Self {
         Self {
             index,
-            id: printable(&id.unwrap_or_default(), LONGEST_ID),
+            id,
             name: String::new(),
             modified: None,
             confidence: None,
@@ -84,12 +88,11 @@ impl Draft {
     /// An indicator object.
     pub(super) fn of(index: u64, object: &Object<'_>, policy: &Policy) -> Self {
         let Some(id) = object.id.text().filter(|id| is_id(id)) else {
-            let id = object.id.text().map(|id| printable(id, LONGEST_ID));
+            let id = object.id.text();
             let what = if id.is_some() { "its id is no id" } else { "it has no id" };
             return Self::unreadable(index, id, Skip::new(SkipReason::InvalidObject, what));
         };
-        let mut draft =
-            Self::unreadable(index, Some(id.to_owned()), SkipReason::InvalidObject.into());
+        let mut draft = Self::skipped(index, id.to_owned(), SkipReason::InvalidObject.into());
         if let Some(name) = object.name.text() {
             draft.name = printable(name.trim(), LONGEST_NAME);
         }
@@ -244,29 +247,15 @@ impl Draft {
 
     /// Leaves out what isn't pushed: alternatives whose time is over, and protected values.
     fn keep_active(&mut self, policy: &Policy) -> Result<(), Skip> {
-        let left_out = std::mem::take(&mut self.left_out);
-        let mut left = Compiled { left_out, ..Compiled::default() };
-        for mut atom in std::mem::take(&mut self.atoms) {
-            if let Some(until) = atom.until.filter(|_| atom.over) {
-                left.leave_out(Skip::new(SkipReason::Expired, format!("since {until}")));
-                continue;
+        let Self { atoms, left_out, .. } = self;
+        atoms.retain_mut(|atom| match may_be_pushed(atom, policy) {
+            Ok(()) => true,
+            Err(skip) => {
+                skip.leave_out(left_out);
+                false
             }
-            if let Some(what) = policy.protected.reason(&atom.value.kind, &atom.value.value) {
-                if !policy.protected.is_allowed(&atom.value.value) {
-                    let what = format!("{}: {what}", atom.value.value);
-                    left.leave_out(Skip::new(SkipReason::Protected, what));
-                    continue;
-                }
-                atom.value.notes = atom.value.notes.with(Note::ProtectionOverridden);
-            }
-            if let Err(what) = policy.actions.of(&atom.value.kind) {
-                left.leave_out(Skip::new(SkipReason::Action, what));
-                continue;
-            }
-            left.atoms.push(atom);
-        }
-        self.left_out = left.left_out;
-        if left.atoms.is_empty() {
+        });
+        if self.atoms.is_empty() {
             return Err(self.left_out_alone());
         }
         if let Some(first) = self.left_out.first() {
@@ -276,9 +265,23 @@ impl Draft {
             }
             self.notes = self.notes.with(Note::BranchesLeftOut);
         }
-        self.atoms = left.atoms;
         Ok(())
     }
+}
+
+fn may_be_pushed(atom: &mut Atom, policy: &Policy) -> Result<(), Skip> {
+    let Value { kind, value, notes } = &mut atom.value;
+    if let Some(until) = atom.until.filter(|_| atom.over) {
+        return Err(Skip::new(SkipReason::Expired, format!("since {until}")));
+    }
+    if let Some(what) = policy.protected.reason(kind, value) {
+        if !policy.protected.is_allowed(value) {
+            return Err(Skip::new(SkipReason::Protected, format!("{value}: {what}")));
+        }
+        *notes = notes.with(Note::ProtectionOverridden);
+    }
+    policy.actions.of(kind).map_err(|what| Skip::new(SkipReason::Action, what))?;
+    Ok(())
 }
 
 /// `type--uuid`, and whatever else feeds use: one word of printable characters.
@@ -288,10 +291,12 @@ fn is_id(id: &str) -> bool {
 
 /// `misp:to_ids="False"`, however it is written.
 fn is_not_to_ids(label: &str) -> bool {
-    label.split_once('=').is_some_and(|(name, value)| {
-        name.trim().eq_ignore_ascii_case("misp:to_ids")
-            && value.trim().trim_matches('"').eq_ignore_ascii_case("false")
-    })
+    const NAME: &str = "misp:to_ids";
+    let label = label.trim_start();
+    let named = label.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME));
+    let value =
+        label.get(NAME.len()..).filter(|_| named).and_then(|l| l.trim_start().strip_prefix('='));
+    value.is_some_and(|v| v.trim().trim_matches('"').eq_ignore_ascii_case("false"))
 }
 
 /// From 0 to 100; anything else says nothing.

@@ -216,7 +216,7 @@ fn in_order(planned: Vec<Planned>, sources: &mut [Source]) -> Vec<Planned> {
         return planned;
     }
     let mut order: Vec<_> = planned.into_iter().enumerate().collect();
-    order.sort_by_key(|(_, planned)| rank(planned));
+    order.sort_by_cached_key(|(_, planned)| rank(planned));
     let mut places = vec![0; order.len()];
     for (new, (old, _)) in order.iter().enumerate() {
         if let Some(place) = places.get_mut(*old) {

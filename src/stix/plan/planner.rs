@@ -194,9 +194,8 @@ impl Gather {
                 return;
             }
             let index = self.next_index();
-            let id = object.id.text().map(str::to_owned);
             let skip = Skip::new(SkipReason::InvalidObject, "it has no type");
-            self.drafts.push(Draft::unreadable(index, id, skip));
+            self.drafts.push(Draft::unreadable(index, object.id.text(), skip));
             return;
         };
         if kind == "bundle" {
@@ -293,13 +292,13 @@ impl Gather {
         let glimpse = Glimpse::of(text);
         self.anything |= glimpse.kind.is_some();
         let skip = Skip::new(SkipReason::InvalidObject, what);
-        self.drafts.push(Draft::unreadable(index, glimpse.id, skip));
+        self.drafts.push(Draft::unreadable(index, glimpse.id.as_deref(), skip));
     }
 }
 
 impl Sink for Gather {
-    fn begin(&mut self, text: &[u8]) -> Option<usize> {
-        let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<Object<'_>>();
+    fn begin(&mut self, text: &str) -> Option<usize> {
+        let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
         let object = objects.next()?.ok()?;
         self.take(&object);
         Some(objects.byte_offset())
@@ -319,7 +318,8 @@ impl Sink for Gather {
         match &glimpse.kind {
             Some(kind) if kind != "indicator" => self.count(kind),
             _ => {
-                self.drafts.push(Draft::unreadable(index, glimpse.id, SkipReason::TooLarge.into()));
+                let skip = SkipReason::TooLarge.into();
+                self.drafts.push(Draft::unreadable(index, glimpse.id.as_deref(), skip));
             }
         }
     }

@@ -59,7 +59,7 @@ mod tests {
     struct Nothing;
 
     impl Sink for Nothing {
-        fn begin(&mut self, _: &[u8]) -> Option<usize> {
+        fn begin(&mut self, _: &str) -> Option<usize> {
             None
         }
 

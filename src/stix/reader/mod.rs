@@ -7,10 +7,12 @@ mod lines;
 mod member;
 mod object;
 mod scan;
+mod utf8;
 
 pub(super) use member::{Member, truth};
 pub(super) use object::{Glimpse, Object};
 use scan::{Scanner, Step};
+use utf8::Valid;
 
 /// A longer object is passed over, and costs itself alone.
 pub(super) const LONGEST_OBJECT: usize = 1024 * 1024;
@@ -26,7 +28,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Where the objects go.
 pub(super) trait Sink {
     /// Takes the object at the beginning of the text and gives its length; `None` if it can't be read there (yet).
-    fn begin(&mut self, text: &[u8]) -> Option<usize>;
+    fn begin(&mut self, text: &str) -> Option<usize>;
 
     /// Takes the text of one object, from brace to brace.
     fn object(&mut self, text: &[u8]);
@@ -162,12 +164,13 @@ impl Reader {
 
     fn read<S: Sink>(&mut self, piece: &[u8], base: u64, sink: &mut S) {
         let mut rest = piece;
+        let mut valid = Valid::default();
         while !rest.is_empty() {
             self.at = base.saturating_add((piece.len() - rest.len()) as u64);
             #[cfg(test)]
             let before = rest.len() as u64;
             rest = match std::mem::replace(&mut self.state, State::Between) {
-                State::Between => self.between(rest, sink),
+                State::Between => self.between(rest, &mut valid, sink),
                 State::Object(scanner) => self.inside(scanner, rest, sink),
                 State::TooLong(scanner) => self.too_long(scanner, rest, sink),
                 State::Tail(scanner) => self.tail(scanner, rest, sink),
@@ -201,7 +204,12 @@ impl Reader {
     }
 
     /// Before, between and behind objects.
-    fn between<'p, S: Sink>(&mut self, piece: &'p [u8], sink: &mut S) -> &'p [u8] {
+    fn between<'p, S: Sink>(
+        &mut self,
+        piece: &'p [u8],
+        valid: &mut Valid<'p>,
+        sink: &mut S,
+    ) -> &'p [u8] {
         let blank = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t');
         let comma = |b: &u8| !self.frames.is_empty() && *b == b',';
         let start = piece.iter().position(|b| !blank(b) && !comma(b)).unwrap_or(piece.len());
@@ -211,8 +219,7 @@ impl Reader {
             None => rest,
             Some(b'{') => {
                 self.junk_told = false;
-                let longest = rest.get(..LONGEST_OBJECT).unwrap_or(rest);
-                if let Some(length) = sink.begin(longest) {
+                if let Some(length) = sink.begin(valid.from(rest, LONGEST_OBJECT)) {
                     return rest.get(length..).unwrap_or_default();
                 }
                 self.state = State::Object(Scanner::new(self.frames.is_empty()));
