@@ -274,6 +274,14 @@ impl Timestamp {
         Self(jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0))
     }
 
+    /// By year, month and day, then hour, minute, second and nanosecond; `None` if there is no such time.
+    pub(crate) fn from_utc(date: (i16, i8, i8), time: (i8, i8, i8, i32)) -> Option<Self> {
+        let ((year, month, day), (hour, minute, second, nanosecond)) = (date, time);
+        let utc =
+            jiff::civil::DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(utc).ok().map(Self)
+    }
+
     /// The time so many whole seconds after 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {

@@ -286,7 +286,8 @@ fn may_be_pushed(atom: &mut Atom, policy: &Policy) -> Result<(), Skip> {
 
 /// `type--uuid`, and whatever else feeds use: one word of printable characters.
 fn is_id(id: &str) -> bool {
-    (1..=LONGEST_ID).contains(&id.len()) && id.chars().all(crate::types::is_visible)
+    (1..=LONGEST_ID).contains(&id.len())
+        && (id.bytes().all(|b| b.is_ascii_graphic()) || id.chars().all(crate::types::is_visible))
 }
 
 /// `misp:to_ids="False"`, however it is written.

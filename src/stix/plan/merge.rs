@@ -30,7 +30,7 @@ pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
         policy: &policy,
         markings: &markings,
         planned: Vec::with_capacity(drafts.len()),
-        by_value: Index::default(),
+        by_value: Index::for_about(drafts.len()),
         withdrawn: Vec::new(),
         withdrawals: Vec::new(),
         by_withdrawn: Index::default(),
@@ -215,10 +215,10 @@ fn in_order(planned: Vec<Planned>, sources: &mut [Source]) -> Vec<Planned> {
     if planned.is_sorted_by_key(rank) {
         return planned;
     }
-    let mut order: Vec<_> = planned.into_iter().enumerate().collect();
-    order.sort_by_cached_key(|(_, planned)| rank(planned));
+    let mut order: Vec<_> = planned.iter().map(rank).zip(0..).collect();
+    order.sort_by_key(|(rank, _)| *rank);
     let mut places = vec![0; order.len()];
-    for (new, (old, _)) in order.iter().enumerate() {
+    for (new, (_, old)) in order.iter().enumerate() {
         if let Some(place) = places.get_mut(*old) {
             *place = new;
         }
@@ -230,7 +230,8 @@ fn in_order(planned: Vec<Planned>, sources: &mut [Source]) -> Vec<Planned> {
             }
         }
     }
-    order.into_iter().map(|(_, planned)| planned).collect()
+    let mut planned: Vec<_> = planned.into_iter().map(Some).collect();
+    order.iter().filter_map(|(_, old)| planned.get_mut(*old)?.take()).collect()
 }
 
 fn count(counts: &mut Counts, sources: &[Source], indicators: &[Planned]) {

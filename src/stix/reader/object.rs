@@ -59,7 +59,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                 let mut object = Object::default();
                 while let Some(Name(name)) = members.next_key()? {
                     object.set(&name, &mut members)?;
-                    if object.is_of_no_interest() {
+                    if name == "type" && object.is_of_no_interest() {
                         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                     }
                 }

@@ -29,7 +29,9 @@ fn refang(text: &str) -> (Cow<'_, str>, bool) {
 /// A hash of so many hexadecimal digits, in lower case.
 pub(super) fn hash(text: &str, digits: usize) -> Read<String> {
     let text = text.trim();
-    if text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    // Without a way out in between, several are looked at at once.
+    let all = || text.bytes().fold(true, |all, b| all & b.is_ascii_hexdigit());
+    if text.len() == digits && all() {
         return Ok(text.to_ascii_lowercase());
     }
     Err(Skip::new(SkipReason::InvalidValue, format!("not {digits} hexadecimal digits: {text}")))
@@ -217,15 +219,30 @@ fn bare_host(host: &str, notes: Notes, policy: &Policy) -> Read<Value> {
     Ok(Value { notes: kept.with_if(!address, Note::WholeHost), ..value })
 }
 
+/// The host of a URL.
+struct Host {
+    name: String,
+    /// Whether it is a domain that needs no second look.
+    ascii: bool,
+}
+
+impl From<String> for Host {
+    fn from(name: String) -> Self {
+        Self { name, ascii: false }
+    }
+}
+
 /// The host of a URL: an address as it stands, a name in lower case and A-labels.
-fn url_host(host: &str, url: &str) -> Read<String> {
+fn url_host(host: &str, url: &str) -> Read<Host> {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() {
         if !is_external(address.to_canonical()) {
             return Err(Skip::new(SkipReason::NotExternal, url));
         }
         return match (address, bare) {
-            (IpAddr::V4(_), None) | (IpAddr::V6(_), Some(_)) => Ok(host.to_ascii_lowercase()),
+            (IpAddr::V4(_), None) | (IpAddr::V6(_), Some(_)) => {
+                Ok(host.to_ascii_lowercase().into())
+            }
             _ => Err(invalid("a URL whose host isn't one", url)),
         };
     }
@@ -235,25 +252,25 @@ fn url_host(host: &str, url: &str) -> Read<String> {
     };
     if let Some(mut name) = ascii_domain(name) {
         name.push_str(dot);
-        return Ok(name);
+        return Ok(Host { name, ascii: dot.is_empty() });
     }
     if host.is_ascii() && !host.bytes().any(|b| matches!(b, b'%' | b'*' | b'+')) {
-        return Ok(host.to_ascii_lowercase());
+        return Ok(host.to_ascii_lowercase().into());
     }
     let name = slow_domain(name).map_err(|_| invalid("a URL whose host isn't one", url))?;
-    Ok(name + dot)
+    Ok((name + dot).into())
 }
 
 fn finish(
     scheme: &str,
-    host: &str,
+    host: &Host,
     port: &str,
     path: &str,
     notes: Notes,
     policy: &Policy,
 ) -> Read<Value> {
-    let mut value = String::with_capacity(scheme.len() + host.len() + port.len() + path.len());
-    for part in [scheme, host, port, path] {
+    let mut value = String::with_capacity(scheme.len() + host.name.len() + port.len() + path.len());
+    for part in [scheme, &host.name, port, path] {
         value.push_str(part);
     }
     if value.len() > policy.options.longest_url {
@@ -265,14 +282,14 @@ fn finish(
     }
     let plain = port.is_empty()
         && !scheme.is_empty()
-        && ascii_domain(host).is_some_and(|h| h == host)
+        && host.ascii
         && value.len() <= 4096
         && path.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*'));
     if !plain {
         value = slow_url(&value).map_err(|what| invalid(&format!("not a URL, {what}"), &value))?;
         if let Ok(parsed) = url::Url::parse(&value)
             && matches!(parsed.host(), Some(url::Host::Ipv4(_)))
-            && parsed.host_str() != Some(host)
+            && parsed.host_str() != Some(&host.name)
         {
             // `0x7f.1` and `017.0.0.1` are other addresses to other readers.
             return Err(invalid("a URL whose address is written in another way", &value));
