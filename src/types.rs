@@ -39,6 +39,14 @@ pub(crate) fn printable(text: &str, max: usize) -> String {
     out
 }
 
+/// Without blanks at its ends, of which by far most texts have none.
+pub(crate) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// The door for answers: what was sent is kept, however odd.
 pub(crate) trait AsSent {
     fn as_sent(text: &str) -> Self;

@@ -8,7 +8,7 @@ use super::time::when;
 use super::tlp::Tlp;
 use crate::stix::Pattern;
 use crate::stix::reader::{Member, Object, truth};
-use crate::types::{Timestamp, printable};
+use crate::types::{Timestamp, printable, trimmed};
 
 const LONGEST_ID: usize = 250;
 const LONGEST_NAME: usize = 200;
@@ -94,7 +94,7 @@ impl Draft {
         };
         let mut draft = Self::skipped(index, id.to_owned(), SkipReason::InvalidObject.into());
         if let Some(name) = object.name.text() {
-            draft.name = printable(name.trim(), LONGEST_NAME);
+            draft.name = printable(trimmed(name), LONGEST_NAME);
         }
         draft.modified = draft.version(object);
         draft.verdict = match draft.judge(object, policy) {
@@ -126,7 +126,7 @@ impl Draft {
         let odd = |what: String| Skip::new(SkipReason::InvalidObject, what);
         match &object.pattern_type {
             Member::Absent => {}
-            Member::Text(kind) if kind.trim().eq_ignore_ascii_case("stix") => {}
+            Member::Text(kind) if trimmed(kind).eq_ignore_ascii_case("stix") => {}
             Member::Text(kind) => return Err(Skip::new(SkipReason::PatternLanguage, kind)),
             _ => return Err(odd("its pattern_type is no text".to_owned())),
         }
@@ -208,8 +208,9 @@ impl Draft {
     fn select(&mut self, object: &Object<'_>, policy: &Policy) -> Result<(), Skip> {
         let options = &policy.options;
         let labels = || object.labels.items.iter().chain(&object.indicator_types.items);
-        let is = |name: &'static str| move |label: &str| label.trim().eq_ignore_ascii_case(name);
-        if !options.allow_benign && labels().any(|label| is("benign")(label)) {
+        if !options.allow_benign
+            && labels().any(|label| trimmed(label).eq_ignore_ascii_case("benign"))
+        {
             return Err(SkipReason::Benign.into());
         }
         if !options.allow_not_for_detection {
@@ -293,7 +294,7 @@ fn is_id(id: &str) -> bool {
 /// `misp:to_ids="False"`, however it is written.
 fn is_not_to_ids(label: &str) -> bool {
     const NAME: &str = "misp:to_ids";
-    let label = label.trim_start();
+    let label = trimmed(label);
     let named = label.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME));
     let value =
         label.get(NAME.len()..).filter(|_| named).and_then(|l| l.trim_start().strip_prefix('='));

@@ -1,7 +1,7 @@
 //! Times as feeds write them.
 
 use crate::stix::reader::Member;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, trimmed};
 
 /// A time, and whether its zone had to be supposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) struct When {
 pub(super) fn when(member: &Member<'_>) -> Result<Option<When>, String> {
     let text = match member {
         Member::Absent => return Ok(None),
-        Member::Text(text) => text.trim(),
+        Member::Text(text) => trimmed(text),
         Member::Odd => return Err("a list or an object".to_owned()),
         Member::Bool(value) => return Err(value.to_string()),
         Member::Number(value) => return Err(value.to_string()),

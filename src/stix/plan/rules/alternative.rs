@@ -38,16 +38,10 @@ pub(super) fn values(tests: &[&Test<'_>], policy: &Policy) -> Read<Vec<Read<Valu
     if let Some(test) = tests.iter().find(|test| is_negation(test)) {
         return Err(Skip::new(SkipReason::Negation, test.path.to_string()));
     }
-    let facts: Vec<_> = tests.iter().map(|test| Fact::of(test, policy)).collect();
-    if let [fact] = facts.as_slice() {
-        return match fact.target.reason() {
-            Some(reason) => Err(Skip::new(reason, fact.path.to_string())),
-            None if fact.target == Target::Origin && !policy.options.source_addresses => {
-                Err(Skip::new(SkipReason::SourceAddress, fact.path.to_string()))
-            }
-            None => made(fact, fact.texts()?, policy),
-        };
+    if let [test] = tests {
+        return alone(&Fact::of(test, policy), policy);
     }
+    let facts: Vec<_> = tests.iter().map(|test| Fact::of(test, policy)).collect();
     contradictions(&facts)?;
     let first = facts.first().map(|fact| fact.target);
     if let Some(of) = first.and_then(Target::file_of)
@@ -59,6 +53,17 @@ pub(super) fn values(tests: &[&Test<'_>], policy: &Policy) -> Read<Vec<Read<Valu
         return certificate(&facts, policy);
     }
     network(&facts, policy)
+}
+
+/// What one test makes by itself.
+fn alone(fact: &Fact<'_, '_>, policy: &Policy) -> Read<Vec<Read<Value>>> {
+    match fact.target.reason() {
+        Some(reason) => Err(Skip::new(reason, fact.path.to_string())),
+        None if fact.target == Target::Origin && !policy.options.source_addresses => {
+            Err(Skip::new(SkipReason::SourceAddress, fact.path.to_string()))
+        }
+        None => made(fact, fact.texts()?, policy),
+    }
 }
 
 /// `NOT !=` is no negation, and `!=` is one.
@@ -357,9 +362,12 @@ fn network(facts: &[Fact<'_, '_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
         Target::Origin => common(facts, Target::OriginType),
         _ => None,
     };
-    let types: Option<HashSet<_>> = types.map(|types| types.into_iter().collect());
+    let types = types.map(|mut types| {
+        types.sort_unstable();
+        types
+    });
     let agrees = |value: Value| match &types {
-        Some(types) if !types.contains(object_type(&value)) => {
+        Some(types) if types.binary_search(&object_type(&value)).is_err() => {
             let what = format!("{} is an {}", value.value, object_type(&value));
             Err(Skip::new(SkipReason::Contradiction, what))
         }

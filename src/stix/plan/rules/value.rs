@@ -8,7 +8,7 @@ use crate::indicators::value::{domain as slow_domain, is_external, url as slow_u
 use crate::model::IndicatorType;
 use crate::stix::plan::note::{Note, Notes};
 use crate::stix::plan::skip::{Skip, SkipReason};
-use crate::types::is_visible;
+use crate::types::{is_visible, trimmed};
 
 type Read<T> = Result<T, Skip>;
 
@@ -28,7 +28,7 @@ fn refang(text: &str) -> (Cow<'_, str>, bool) {
 
 /// A hash of so many hexadecimal digits, in lower case.
 pub(super) fn hash(text: &str, digits: usize) -> Read<String> {
-    let text = text.trim();
+    let text = trimmed(text);
     // Without a way out in between, several are looked at at once.
     let all = || text.bytes().fold(true, |all, b| all & b.is_ascii_hexdigit());
     if text.len() == digits && all() {
@@ -39,7 +39,7 @@ pub(super) fn hash(text: &str, digits: usize) -> Read<String> {
 
 /// An address, or the addresses of a small network if that was asked for. `v4` is what its object's type says.
 pub(super) fn addresses(text: &str, v4: Option<bool>, policy: &Policy) -> Read<Vec<Value>> {
-    let (text, refanged) = refang(text.trim());
+    let (text, refanged) = refang(trimmed(text));
     let notes = Notes::NONE.with_if(refanged, Note::Refanged);
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
@@ -82,7 +82,7 @@ fn address_value(address: IpAddr, notes: Notes) -> Read<Value> {
 
 /// A domain name; one that is an address becomes that.
 pub(super) fn domain(text: &str) -> Read<Value> {
-    let (name, refanged) = refang(text.trim());
+    let (name, refanged) = refang(trimmed(text));
     let name = name.strip_suffix('.').unwrap_or(&name);
     let notes = Notes::NONE.with_if(refanged, Note::Refanged);
     if let Ok(address) = name.parse::<IpAddr>() {
@@ -125,7 +125,7 @@ fn ascii_domain(name: &str) -> Option<String> {
         }
         before = byte;
     }
-    let last = name.rsplit('.').next()?;
+    let last = name.get(name.len() - label..)?;
     let number = last.starts_with("0x") || last.starts_with("0X") || !letters;
     let fine = dots > 0 && label > 0 && before != b'-' && !number && name.len() <= 253;
     fine.then(|| name.to_ascii_lowercase())
@@ -133,7 +133,7 @@ fn ascii_domain(name: &str) -> Option<String> {
 
 /// A URL; one without a scheme that is only a host becomes that host.
 pub(super) fn url(text: &str, policy: &Policy) -> Read<Value> {
-    let text = text.trim();
+    let text = trimmed(text);
     if text.is_empty() || text.contains('\\') || !text.chars().all(is_visible) {
         return Err(invalid("a URL with blanks, backslashes or characters nobody sees", text));
     }
