@@ -187,7 +187,7 @@ impl Gather {
         index
     }
 
-    fn take(&mut self, object: &Object<'_>) {
+    fn one(&mut self, object: &Object<'_>) {
         let Some(kind) = object.kind.text() else {
             if object.id.text().is_none() && !object.is_more_than_an_envelope {
                 self.container(crate::stix::reader::truth(&object.more).ok().flatten());
@@ -297,16 +297,13 @@ impl Gather {
 }
 
 impl Sink for Gather {
-    fn begin(&mut self, text: &str) -> Option<usize> {
-        let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
-        let object = objects.next()?.ok()?;
-        self.take(&object);
-        Some(objects.byte_offset())
+    fn take(&mut self, objects: &[Object<'_>]) {
+        objects.iter().for_each(|object| self.one(object));
     }
 
     fn object(&mut self, text: &[u8]) {
         match serde_json::from_slice::<Object<'_>>(text) {
-            Ok(object) => self.take(&object),
+            Ok(object) => self.one(&object),
             Err(error) => self.broken(&error.to_string(), text),
         }
     }

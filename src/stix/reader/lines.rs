@@ -54,14 +54,13 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Object;
     use super::*;
 
     struct Nothing;
 
     impl Sink for Nothing {
-        fn begin(&mut self, _: &str) -> Option<usize> {
-            None
-        }
+        fn take(&mut self, _: &[Object<'_>]) {}
 
         fn object(&mut self, _: &[u8]) {}
 

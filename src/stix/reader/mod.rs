@@ -20,6 +20,10 @@ pub(super) const LONGEST_OBJECT: usize = 1024 * 1024;
 /// Containers in containers are opened down to here.
 const DEEPEST: usize = 16;
 
+/// So many objects are read before they are handed on: reading and judging in turns for each would mean fetching the
+/// code of both anew each time.
+const ROW: usize = 64;
+
 /// So much is kept of an object that is too long, to tell what it was.
 const GLIMPSE: usize = 16 * 1024;
 
@@ -27,8 +31,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Where the objects go.
 pub(super) trait Sink {
-    /// Takes the object at the beginning of the text and gives its length; `None` if it can't be read there (yet).
-    fn begin(&mut self, text: &str) -> Option<usize>;
+    /// Takes objects that were read.
+    fn take(&mut self, objects: &[Object<'_>]);
 
     /// Takes the text of one object, from brace to brace.
     fn object(&mut self, text: &[u8]);
@@ -165,12 +169,13 @@ impl Reader {
     fn read<S: Sink>(&mut self, piece: &[u8], base: u64, sink: &mut S) {
         let mut rest = piece;
         let mut valid = Valid::default();
+        let mut row = Vec::new();
         while !rest.is_empty() {
             self.at = base.saturating_add((piece.len() - rest.len()) as u64);
             #[cfg(test)]
             let before = rest.len() as u64;
             rest = match std::mem::replace(&mut self.state, State::Between) {
-                State::Between => self.between(rest, &mut valid, sink),
+                State::Between => self.between(rest, &mut valid, &mut row, sink),
                 State::Object(scanner) => self.inside(scanner, rest, sink),
                 State::TooLong(scanner) => self.too_long(scanner, rest, sink),
                 State::Tail(scanner) => self.tail(scanner, rest, sink),
@@ -201,6 +206,7 @@ impl Reader {
                 self.scanned += before - rest.len() as u64;
             }
         }
+        sink.take(&row);
     }
 
     /// Before, between and behind objects.
@@ -208,6 +214,7 @@ impl Reader {
         &mut self,
         piece: &'p [u8],
         valid: &mut Valid<'p>,
+        row: &mut Vec<Object<'p>>,
         sink: &mut S,
     ) -> &'p [u8] {
         let blank = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t');
@@ -215,13 +222,20 @@ impl Reader {
         let start = piece.iter().position(|b| !blank(b) && !comma(b)).unwrap_or(piece.len());
         let rest = piece.get(start..).unwrap_or_default();
         let behind = rest.get(1..).unwrap_or_default();
+        if row.len() == ROW || rest.first() != Some(&b'{') {
+            sink.take(row);
+            row.clear();
+        }
         match rest.first() {
             None => rest,
             Some(b'{') => {
                 self.junk_told = false;
-                if let Some(length) = sink.begin(valid.from(rest, LONGEST_OBJECT)) {
+                if let Some((object, length)) = Object::first_of(valid.from(rest)) {
+                    row.push(object);
                     return rest.get(length..).unwrap_or_default();
                 }
+                sink.take(row);
+                row.clear();
                 self.state = State::Object(Scanner::new(self.frames.is_empty()));
                 rest
             }

@@ -71,6 +71,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// The object at the beginning of a text and its length; `None` if it can't be read there (yet).
+    pub(super) fn first_of(text: &'a str) -> Option<(Self, usize)> {
+        let mut objects = serde_json::Deserializer::from_str(text).into_iter();
+        let object = objects.next()?.ok()?;
+        Some((object, objects.byte_offset()))
+    }
+
     fn set<'de: 'a, A: MapAccess<'de>>(
         &mut self,
         name: &str,

@@ -1,5 +1,10 @@
 //! What of a piece is UTF-8, looked at once and not object by object.
 
+/// So much is looked at at once: what fits into a processor's nearer memory, so that it is fetched once.
+const WINDOW: usize = 128 * 1024;
+/// With less than this left, the next part is looked at.
+const LEAST: usize = 16 * 1024;
+
 /// The part of a piece that was looked at last.
 #[derive(Default)]
 pub(super) struct Valid<'p> {
@@ -9,19 +14,17 @@ pub(super) struct Valid<'p> {
 }
 
 impl<'p> Valid<'p> {
-    /// The text at the beginning of the rest of the piece, up to what isn't UTF-8 and `longest` bytes.
-    pub(super) fn from(&mut self, rest: &'p [u8], longest: usize) -> &'p str {
+    /// The text at the beginning of the rest of the piece, up to what isn't UTF-8; if it is long, a part of it.
+    pub(super) fn from(&mut self, rest: &'p [u8]) -> &'p str {
         let ahead = self.left.saturating_sub(rest.len());
-        let text = match self.text.get(ahead..) {
-            Some(text) if !text.is_empty() => text,
+        match self.text.get(ahead..) {
+            Some(text) if text.len() >= LEAST.min(rest.len()) => text,
             _ => {
-                *self = Self { text: beginning(rest), left: rest.len() };
+                let window = rest.get(..WINDOW).unwrap_or(rest);
+                *self = Self { text: beginning(window), left: rest.len() };
                 self.text
             }
-        };
-        let longest = longest.min(text.len());
-        // A character has four bytes at most.
-        (0..4).find_map(|n| text.get(..longest.saturating_sub(n))).unwrap_or_default()
+        }
     }
 }
 
@@ -43,15 +46,18 @@ mod tests {
         for (at, text) in
             [(0, "ab\u{e9}cd"), (1, "b\u{e9}cd"), (5, "d"), (6, ""), (7, "ef"), (8, "f"), (9, "")]
         {
-            assert_eq!(valid.from(&piece[at..], 99), text, "{at}");
+            assert_eq!(valid.from(&piece[at..]), text, "{at}");
         }
     }
 
     #[test]
-    fn no_character_is_cut() {
-        let text = "a\u{1f600}b".as_bytes();
-        for (longest, length) in [(0, 0), (1, 1), (2, 1), (4, 1), (5, 5), (6, 6), (7, 6)] {
-            assert_eq!(Valid::default().from(text, longest).len(), length, "{longest}");
+    fn what_is_left_of_a_long_piece_is_never_little() {
+        let piece = "\u{e9}".repeat(WINDOW).into_bytes();
+        let mut valid = Valid::default();
+        for at in (0..piece.len()).step_by(2222) {
+            let text = valid.from(&piece[at..]);
+            assert!(text.len() >= LEAST.min(piece.len() - at), "{at}: {}", text.len());
+            assert_eq!(text.as_bytes(), &piece[at..at + text.len()]);
         }
     }
 }
