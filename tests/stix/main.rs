@@ -14,6 +14,7 @@ mod properties;
 mod protection;
 mod refused;
 mod rules;
+mod several;
 mod soundness;
 #[cfg(feature = "stix2")]
 mod stix2;
