@@ -81,6 +81,25 @@ fn the_callers_own_are_protected() {
 }
 
 #[test]
+fn networks_of_any_width_are_protected_to_their_edges() {
+    for (network, inside, outside) in [
+        ("93.184.216.34", "93.184.216.34", "93.184.216.35"),
+        ("93.184.0.0/15", "93.185.255.255", "93.186.0.0"),
+        ("0.0.0.0/0", "93.184.216.34", "2606:2800::1"),
+        ("2606:2800::/32", "2606:2800:ffff::1", "2606:2801::1"),
+        ("::/0", "2606:2800::1", "93.184.216.34"),
+    ] {
+        let options = options().protect_network(network);
+        for (address, holds) in [(inside, true), (outside, false)] {
+            let kind = if address.contains(':') { "ipv6-addr" } else { "ipv4-addr" };
+            let pattern = format!("[{kind}:value = '{}']", address);
+            let refused = made(&pattern, &options) == Err(SkipReason::Protected);
+            assert_eq!(refused, holds, "{network} {pattern}");
+        }
+    }
+}
+
+#[test]
 fn a_protected_value_beside_others_is_left_out_alone() {
     let pattern = "[domain-name:value IN ('github.com', 'evil.example')]";
     assert_eq!(made(pattern, &options()), Ok(vec!["DomainName evil.example".to_owned()]));

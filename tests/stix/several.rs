@@ -113,3 +113,31 @@ fn a_confidence_in_a_text_may_have_blanks_around() {
     let plan = plan(&[object], &options().confidence_at_least(50));
     assert_eq!(plan.counts().skipped.get(&SkipReason::LowConfidence), Some(&1));
 }
+
+#[test]
+fn of_a_time_frame_in_another_what_both_hold_counts() {
+    let frame = |from: &str, to: &str| format!("START t'{from}T00:00:00Z' STOP t'{to}T00:00:00Z'");
+    let (narrow, wide) = (frame("2026-09-01", "2026-11-01"), frame("2026-01-01", "2026-12-01"));
+    for [inner, outer] in [[&narrow, &wide], [&wide, &narrow]] {
+        let pattern = format!("({A} {inner}) {outer}");
+        let plan = plan(&[indicator(1, &pattern)], &options());
+        assert_eq!(plan.indicators()[0].expires.to_string(), "2026-11-01T00:00:00Z", "{pattern}");
+    }
+    let (later, now) = (frame("2026-10-15", "2026-12-01"), frame("2026-01-01", "2026-12-01"));
+    for [inner, outer] in [[&later, &now], [&now, &later]] {
+        let pattern = format!("({A} {inner}) {outer}");
+        let plan = plan(&[indicator(1, &pattern)], &options());
+        assert_eq!(plan.skips().next().unwrap().1.reason, SkipReason::NotYetValid, "{pattern}");
+    }
+}
+
+#[test]
+fn two_items_of_a_list_do_not_contradict_each_other() {
+    let hash = "d0".repeat(16);
+    let both =
+        format!("[file:hashes.MD5 = '{hash}' AND file:x_names[*] = 'a' AND file:x_names[*] = 'b']");
+    assert_eq!(plan(&[indicator(1, &both)], &options()).indicators()[0].value, hash);
+    let one = both.replace("[*]", "");
+    let skipped = plan(&[indicator(1, &one)], &options());
+    assert_eq!(skipped.skips().next().unwrap().1.reason, SkipReason::Contradiction);
+}

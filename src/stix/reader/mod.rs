@@ -22,7 +22,7 @@ const DEEPEST: usize = 16;
 
 /// So many objects are read before they are handed on: reading and judging in turns for each would mean fetching the
 /// code of both anew each time.
-const ROW: usize = 64;
+const ROW: usize = 32;
 
 /// So much is kept of an object that is too long, to tell what it was.
 const GLIMPSE: usize = 16 * 1024;
