@@ -92,7 +92,7 @@ fn networks_of_any_width_are_protected_to_their_edges() {
         let options = options().protect_network(network);
         for (address, holds) in [(inside, true), (outside, false)] {
             let kind = if address.contains(':') { "ipv6-addr" } else { "ipv4-addr" };
-            let pattern = format!("[{kind}:value = '{}']", address);
+            let pattern = format!("[{kind}:value = '{address}']");
             let refused = made(&pattern, &options) == Err(SkipReason::Protected);
             assert_eq!(refused, holds, "{network} {pattern}");
         }

@@ -298,7 +298,9 @@ impl Gather {
 
 impl Sink for Gather {
     fn take(&mut self, objects: &[Object<'_>]) {
-        objects.iter().for_each(|object| self.one(object));
+        for object in objects {
+            self.one(object);
+        }
     }
 
     fn object(&mut self, text: &[u8]) {
