@@ -128,9 +128,8 @@ impl Path {
     /// would make it another path.
     pub fn new<'a>(segments: impl IntoIterator<Item = &'a str>) -> Result<Self> {
         let segments: Vec<String> = segments.into_iter().map(str::to_owned).collect();
-        let leads_elsewhere = |segment: &&String| {
-            matches!(segment.as_str(), "" | "." | "..") || segment.contains(char::is_control)
-        };
+        let leads_elsewhere =
+            |segment: &&String| matches!(segment.as_str(), "" | "." | "..") || has_control(segment);
         match segments.iter().find(leads_elsewhere) {
             Some(bad) => Err(Error::invalid_input(format!("{bad:?} can't be part of a path"))),
             None => Ok(Self(segments)),
@@ -208,6 +207,31 @@ impl Call {
         self.body.as_ref()
     }
 
+    /// The path below `/api`, segment by segment.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &str> {
+        self.path.0.iter().map(String::as_str)
+    }
+
+    /// The absolute URL as it is sent, without the way over [`url`](Self::url) where nothing has to be encoded.
+    pub(crate) fn uri(&self, base: &Url) -> Result<String> {
+        let is_plain = self.raw_query.is_none()
+            && self.query.is_empty()
+            && base.path() == "/"
+            && base.query().is_none()
+            && self.path.0.iter().all(|segment| segment.bytes().all(is_unreserved));
+        if !is_plain {
+            return self.url(base).map(String::from);
+        }
+        let mut uri = String::with_capacity(base.as_str().len() + 128);
+        uri.push_str(base.as_str());
+        uri.push_str("api");
+        for segment in &self.path.0 {
+            uri.push('/');
+            uri.push_str(segment);
+        }
+        Ok(uri)
+    }
+
     /// The absolute URL at the API whose base is given.
     pub(crate) fn url(&self, base: &Url) -> Result<Url> {
         let mut url = base.clone();
@@ -224,6 +248,18 @@ impl Call {
         }
         Ok(url)
     }
+}
+
+/// What stands for itself in every part of a URL.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
+}
+
+fn has_control(text: &str) -> bool {
+    if text.is_ascii() {
+        return text.bytes().any(|byte| byte.is_ascii_control());
+    }
+    text.contains(char::is_control)
 }
 
 /// Percent-encoding with `%20` for a blank: OData doesn't read `+` as one.
@@ -287,6 +323,29 @@ pub trait Operation: Send + Sync {
     }
 }
 
+/// An operation that its caller won't have repeated blindly: a lost answer is an unknown outcome, for the caller to settle.
+pub(crate) struct Unrepeated<O>(pub(crate) O);
+
+impl<O: Operation> Operation for Unrepeated<O> {
+    type Output = O::Output;
+    const SPEC: &'static Spec = O::SPEC;
+
+    fn call(&self) -> Result<Call> {
+        self.0.call()
+    }
+
+    fn safety(&self) -> Safety {
+        match self.0.safety() {
+            Safety::Idempotent => Safety::Once,
+            other => other,
+        }
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<O::Output> {
+        self.0.decode(body)
+    }
+}
+
 /// Reads a JSON object. Serde alone would also fill a struct from a list.
 pub(crate) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if !body.trim_ascii_start().starts_with(b"{") {
@@ -315,4 +374,38 @@ pub struct Preview {
     pub roles: &'static [&'static str],
     /// Whether it may be repeated when its answer was lost.
     pub safety: Safety,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_way_to_a_url_and_the_long_one_lead_to_the_same() {
+        for base in ["https://api.securitycenter.microsoft.com", "http://127.0.0.1:4710"] {
+            let base = Url::parse(base).unwrap();
+            for segments in [
+                &["machines", "1e5bc9d7e413ddd7902c2932e418702b84d0cc07", "isolate"][..],
+                &["machines", "ws-042.corp.example"],
+                &["alerts", "da637472900382838869_-73827727"],
+                &["machines", "findbyip(ip='10.0.0.1',timestamp=2026-03-01T03:00:00Z)"],
+                &["a b", "ü", "%2e", "..."],
+                &["a/b", "?", "#", "~"],
+            ] {
+                let call = Call::new("x", Path::new(segments.iter().copied()).unwrap());
+                for call in [call.clone(), call.query("$top", "10")] {
+                    let long = call.url(&base).unwrap();
+                    assert_eq!(call.uri(&base).unwrap(), long.as_str(), "{segments:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn control_characters_are_seen_in_any_script() {
+        for text in ["a\nb", "\u{7f}", "ü\u{85}", "\u{9f}"] {
+            assert!(has_control(text) && Path::new([text]).is_err(), "{text:?}");
+        }
+        assert!(!has_control("ws-042 ü"));
+    }
 }

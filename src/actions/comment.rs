@@ -96,9 +96,18 @@ impl fmt::Display for Comment {
     }
 }
 
+/// The reference that a recorded comment begins with, if it has one: then the action was submitted by this crate.
+pub(crate) fn reference_of(comment: &str) -> Option<&str> {
+    let reference = comment.strip_prefix('[')?.split_once("] ")?.0;
+    let random = reference.strip_prefix("dr-")?;
+    let is_ours = random.len() == 10 && random.bytes().all(|b| ALPHABET.contains(&b));
+    is_ours.then_some(reference)
+}
+
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
 /// `dr-` and ten letters or digits: 50 random bits.
 fn fresh_reference() -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bits = random_bits();
     let mut reference = String::from("dr-");
     for _ in 0..10 {
@@ -125,6 +134,20 @@ mod tests {
     }
 
     #[test]
+    fn somebody_elses_comment_has_no_reference() {
+        for text in [
+            "",
+            "INC-4711",
+            "[dr-] x",
+            "[dr-abcdefghi1] x",
+            "[dr-abcdefghij]x",
+            "re [dr-abcdefghij] x",
+        ] {
+            assert_eq!(reference_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn references_look_as_documented_and_differ() {
         let mut seen = HashSet::new();
         for _ in 0..10_000 {
@@ -132,6 +155,7 @@ mod tests {
             let reference = comment.refer().to_owned();
             assert!(reference.len() == 13 && reference.starts_with("dr-"), "{reference}");
             assert_eq!(comment.render().unwrap(), format!("[{reference}] INC-4711"));
+            assert_eq!(reference_of(&comment.render().unwrap()), Some(&*reference));
             assert!(seen.insert(reference));
         }
     }

@@ -1,4 +1,4 @@
-//! Machine actions: submitting one, holding on to it, waiting for its end.
+//! Machine actions: submitting one, holding on to it, cancelling it.
 
 mod comment;
 mod handle;
@@ -8,14 +8,14 @@ mod recent;
 mod settle;
 mod submit;
 mod submitted;
-mod wait;
 
+pub use crate::reads::GetMachineAction;
 pub use comment::Comment;
+pub(crate) use comment::reference_of;
 pub use handle::ActionHandle;
 pub use list::{Actions, ListMachineActions};
-pub(crate) use operations::decode_action;
-pub use operations::{CancelMachineAction, GetMachineAction};
+pub use operations::CancelMachineAction;
+pub(crate) use recent::own_since;
 pub(crate) use settle::settle;
-pub(crate) use submit::{Care, Submission, submit};
+pub(crate) use submit::{Care, Submission, submit, submit_if, told};
 pub use submitted::{Disposition, Submitted};
-pub use wait::Wait;

@@ -51,22 +51,39 @@ pub(super) async fn recent(
     Ok(actions)
 }
 
-/// Adds what this client submitted of late and the list doesn't show yet, as it now stands.
+/// Adds what this client submitted of late and the list doesn't show yet, as it now stands. What can't be read is no
+/// evidence.
 pub(super) async fn with_own(
     client: &Client,
     turn: &Turn,
     mut actions: Vec<MachineAction>,
     kinds: &[Option<ActionType>],
-) -> Vec<MachineAction> {
+) -> Result<Vec<MachineAction>> {
     for own in turn.submitted() {
         let other_kind = !kinds.contains(&Some(own.action_type.clone()));
         if other_kind || actions.iter().any(|action| action.id == own.id) {
             continue;
         }
-        let read = client.action(own.id.clone()).get().await;
-        actions.push(read.unwrap_or_else(|_| own.clone()));
+        actions.push(client.action(own.id.clone()).get().await?);
     }
-    actions
+    Ok(actions)
+}
+
+/// What this client submitted to the machine of late and `listed` doesn't show yet, as it now stands.
+pub(crate) async fn own_since(
+    client: &Client,
+    machine: &MachineId,
+    listed: &[MachineAction],
+    tells: impl Fn(&MachineAction) -> bool,
+) -> Vec<MachineAction> {
+    let mut own = Vec::new();
+    for action in client.turns().submitted(machine, client.clock().now()).await {
+        if tells(&action) && listed.iter().all(|other| other.id != action.id) {
+            let read = client.action(action.id.clone()).get().await;
+            own.push(read.unwrap_or(action));
+        }
+    }
+    own
 }
 
 /// What the actions of one machine, of a kind and its opposite, mean for another one of that kind.

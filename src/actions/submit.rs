@@ -1,29 +1,18 @@
 //! Submitting an action on a machine: its turn, a look at what there is, the request, and where the answer was lost,
 //! another look.
-//!
-//! | what is guaranteed | as long as |
-//! |---|---|
-//! | one submission is at most one request that reaches the service | always |
-//! | `Created` and `Adopted` are actions of this very submission | references are on, and the service keeps comments as they are sent |
-//! | calls of one client (and its clones) don't submit the same twice to a machine | the list shows an action within two minutes |
-//! | what another process submitted before is seen, and not repeated | the list shows it by then |
-//! | ages and times are right to a second or two | answers carry `Date`; our own clock may be off |
-//!
-//! Not guaranteed: two processes that look in the same moment both find nothing, and both submit; the service then
-//! answers the second with the first one's action, with a refusal, or with a duplicate that stays pending. An action that
-//! isn't found after a lost answer may show up later. And no record shows what happens to a host locally.
+//! What is guaranteed, and under which assumptions, stands with [`MachineHandle`](crate::MachineHandle).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::recent::{Finding, is_under_way, judge, recent, with_own};
 use super::settle::settle;
 use super::submitted::{Disposition, Submitted};
 use super::{Comment, GetMachineAction};
-use crate::client::{Client, Turn};
+use crate::client::{Client, Turn, settle_pass};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ActionType, MachineAction};
 use crate::operation::Operation;
-use crate::send::Witness;
+use crate::send::{Course, Witness};
 use crate::types::{MachineId, Timestamp};
 
 /// What an HTTP date and a creation time may differ by when they mean the same moment.
@@ -47,18 +36,50 @@ pub(crate) trait Submission: Operation<Output = MachineAction> {
 }
 
 /// What a caller said about looking before.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Care {
     /// Submits although the machine is in that state by the records.
     pub regardless: bool,
     pub without_lookup: bool,
+    /// The name that the machine has to have.
+    pub expected: Option<String>,
+    /// When the caller itself looked, at many machines at once.
+    pub looked: Option<Instant>,
 }
+
+/// For how long a look at many machines stands for one at each.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// Submits an action, unless there is one already.
 pub(crate) async fn submit<O: Submission>(
     client: &Client,
-    care: Care,
+    care: &Care,
+    operation: O,
+) -> Result<Submitted> {
+    submit_if(client, care, operation, |_| Ok(())).await
+}
+
+/// Submits an action, unless there is one already, or what the look before it shows is refused.
+pub(crate) async fn submit_if<O: Submission>(
+    client: &Client,
+    care: &Care,
+    operation: O,
+    check: impl Fn(&[MachineAction]) -> Result<()> + Send + Sync,
+) -> Result<Submitted> {
+    let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+    let pass = client.admit(O::SPEC, &call, care.expected.as_deref()).await?;
+    let outcome = submit_admitted(client, care, operation, check).await;
+    settle_pass(pass, &outcome, |submitted| {
+        matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted)
+    });
+    outcome
+}
+
+async fn submit_admitted<O: Submission>(
+    client: &Client,
+    care: &Care,
     mut operation: O,
+    check: impl Fn(&[MachineAction]) -> Result<()> + Send + Sync,
 ) -> Result<Submitted> {
     if client.writes_references() {
         operation.comment_mut().refer();
@@ -69,25 +90,7 @@ pub(crate) async fn submit<O: Submission>(
     let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
     let wanted = Wanted { client, operation: &operation, reference, text };
 
-    // The turn first and the look after it, so that what was seen isn't old when the request leaves.
-    let slot = client.reserve(O::SPEC, operation.safety()).await.map_err(|e| wanted.named(e))?;
-    let mut turn = client.turns().of(operation.machine(), client.clock().now()).await;
-    if O::OPPOSITE.is_some()
-        && !care.without_lookup
-        && let Some(there) = wanted.look_before(&turn, care).await?
-    {
-        return Ok(there);
-    }
-    let left = client.service_time().minus(SLACK);
-    let outcome = match client.send_watched(&operation, slot, &witness).await {
-        Ok(action) => wanted.accept(action, left).await,
-        Err(error) if error.is_outcome_unknown() => wanted.adopt(error, left).await,
-        Err(error) if error.is_already_running() => wanted.find_running(error).await,
-        Err(error) => Err(error),
-    };
-    if let Ok(submitted) = &outcome {
-        turn.remember(submitted.action(), client.clock().now());
-    }
+    let outcome = wanted.carry_out(care, &check, &witness).await;
     witness.told();
     outcome
 }
@@ -101,20 +104,108 @@ struct Wanted<'a, O> {
 }
 
 impl<O: Submission> Wanted<'_, O> {
-    async fn look_before(&self, turn: &Turn, care: Care) -> Result<Option<Submitted>> {
+    /// A slot, then the machine's turn, then the look, then the request: so that what was seen isn't old when the request
+    /// leaves, and nobody waits for a slot who holds a turn. Where the request has to queue again all is done again.
+    async fn carry_out(
+        &self,
+        care: &Care,
+        check: &(impl Fn(&[MachineAction]) -> Result<()> + Send + Sync),
+        witness: &Witness,
+    ) -> Result<Submitted> {
+        let Self { client, operation, .. } = self;
+        let (machine, urgent) = (operation.machine(), client.is_urgent() || O::SPEC.urgent);
+        let looks = O::OPPOSITE.is_some() && !care.without_lookup;
+        let mut course = Course::default();
+        let gate = client.turns().gate(machine, O::KIND, urgent);
+        let _gate = client.queue_for(&mut course, gate).await.map_err(|e| self.named(e))?;
+        loop {
+            let slot = client.reserve(O::SPEC, operation.safety(), &mut course).await;
+            let slot = slot.map_err(|e| self.named(e))?;
+            let turn = client.turns().of(machine, || client.clock().now());
+            let mut turn = client.queue_for(&mut course, turn).await.map_err(|e| self.named(e))?;
+            if looks && let Some(there) = self.look_before(&mut turn, care, check).await? {
+                return Ok(there);
+            }
+            let left = client.clock().now();
+            turn.leaves(O::KIND, self.reference.clone(), left);
+            let outcome = match client.send_reserved(*operation, (slot, &mut course), witness).await
+            {
+                Ok(Some(action)) => self.accept(action, left).await,
+                Ok(None) => {
+                    turn.is_seen();
+                    continue;
+                }
+                Err(error) if error.is_outcome_unknown() => self.adopt(error, left).await,
+                Err(error) if error.is_already_running() => self.find_running(error).await,
+                Err(error) => Err(error),
+            };
+            if !matches!(&outcome, Err(error) if error.is_outcome_unknown()) {
+                turn.is_seen();
+            }
+            if let Ok(submitted) = &outcome {
+                turn.remember(submitted.action(), client.clock().now());
+            }
+            return outcome;
+        }
+    }
+
+    async fn look_before(
+        &self,
+        turn: &mut Turn,
+        care: &Care,
+        check: &(impl Fn(&[MachineAction]) -> Result<()> + Send + Sync),
+    ) -> Result<Option<Submitted>> {
         let urgent = O::SPEC.urgent;
         let client = self.client.with_terms(|terms| terms.urgent |= urgent);
-        let actions = self.recent(&client, O::OPPOSITE.as_ref()).await.map_err(|cause| {
+        let unread = |cause: Error| {
             let what = "the machine's recent actions could not be read, so nothing was submitted";
-            let error = cause.clone().instead(what).advising(if cause.is_permission_denied() {
+            // An action that isn't found is no machine that isn't.
+            let error = match cause.kind() {
+                ErrorKind::NotFound => Error::new(ErrorKind::Service, what),
+                _ => cause.clone().instead(what),
+            };
+            let error = error.advising(if cause.is_permission_denied() {
                 "grant the role that reading them needs, or submit without_lookup()"
             } else {
                 "without_lookup() submits without having looked"
             });
             self.named(error.caused_by(cause))
-        })?;
-        let actions = with_own(&client, turn, actions, &[Some(O::KIND), O::OPPOSITE]).await;
-        match judge(&actions, &O::KIND, self.client.service_time()) {
+        };
+        let now = self.client.clock().now();
+        let fresh = |at: Instant| now.saturating_duration_since(at) < FRESH;
+        let listed = if care.looked.is_some_and(fresh) {
+            Vec::new()
+        } else {
+            self.recent(&client, O::OPPOSITE.as_ref()).await.map_err(unread)?
+        };
+        let kinds = [Some(O::KIND), O::OPPOSITE];
+        let actions = with_own(&client, turn, listed, &kinds).await.map_err(unread)?;
+        check(&actions).map_err(|error| self.named(error))?;
+        self.clear_up(turn, &actions)?;
+        self.judged(&actions, care)
+    }
+
+    /// An earlier submission of this client's that went unanswered: what the look shows is known, and what it doesn't
+    /// show may still be there.
+    fn clear_up(&self, turn: &mut Turn, actions: &[MachineAction]) -> Result<()> {
+        while let Some(unseen) = turn.unseen(&O::KIND).cloned() {
+            let shows = |reference: &String| actions.iter().any(|a| carries(a, reference));
+            let Some(reference) = unseen.reference.filter(shows) else {
+                let ago = self.client.clock().now().saturating_duration_since(unseen.at).as_secs();
+                let what = format!(
+                    "an earlier one of this client's left {ago} s ago, and whether it took effect isn't known; nothing \
+                     was submitted now"
+                );
+                let error = Error::new(ErrorKind::Conflict, what);
+                return Err(self.named(error.advising("look again in two minutes")));
+            };
+            turn.found(&reference);
+        }
+        Ok(())
+    }
+
+    fn judged(&self, actions: &[MachineAction], care: &Care) -> Result<Option<Submitted>> {
+        match judge(actions, &O::KIND, self.client.service_time()) {
             Finding::Nothing => Ok(None),
             Finding::Pending(action) => Ok(Some(self.already_pending(action))),
             Finding::Opposed(action) => Err(self.opposed(action)),
@@ -124,7 +215,7 @@ impl<O: Submission> Wanted<'_, O> {
     }
 
     /// A 2xx: ours if it carries our reference, and otherwise one that was there before.
-    async fn accept(&self, mut action: MachineAction, left: Timestamp) -> Result<Submitted> {
+    async fn accept(&self, mut action: MachineAction, left: Instant) -> Result<Submitted> {
         if action.requestor_comment.is_none()
             && let Ok(whole) = self.client.send(&GetMachineAction::new(action.id.clone())).await
         {
@@ -146,8 +237,8 @@ impl<O: Submission> Wanted<'_, O> {
     }
 
     /// The answer was lost: an action with our reference proves that it was submitted. None proves nothing.
-    async fn adopt(&self, lost: Error, left: Timestamp) -> Result<Submitted> {
-        let until = self.client.service_time().plus(SLACK);
+    async fn adopt(&self, lost: Error, left: Instant) -> Result<Submitted> {
+        let until = self.client.clock().now();
         let found = match &self.reference {
             Some(reference) => {
                 let look = |client| async move {
@@ -161,7 +252,10 @@ impl<O: Submission> Wanted<'_, O> {
         if let Some(action) = found {
             return Ok(self.submitted(action, Disposition::Adopted));
         }
-        let lost = lost.within((left, until));
+        // By now the service's clock has been seen, unless nothing could be read.
+        let window =
+            (self.by_the_service(left).minus(SLACK), self.by_the_service(until).plus(SLACK));
+        let lost = lost.within(window);
         Err(match &self.reference {
             Some(reference) => lost.referenced(reference),
             None => lost,
@@ -196,14 +290,22 @@ impl<O: Submission> Wanted<'_, O> {
     }
 
     /// Without a reference there is the text alone, which an earlier run may have used too, and the time.
-    fn is_ours(&self, action: &MachineAction, left: Timestamp) -> bool {
+    fn is_ours(&self, action: &MachineAction, left: Instant) -> bool {
         match &self.reference {
             Some(reference) => carries(action, reference),
             None => {
                 action.requestor_comment.as_ref() == Some(&self.text)
-                    && action.creation_date_time_utc.is_none_or(|created| created >= left)
+                    && action
+                        .creation_date_time_utc
+                        .is_none_or(|created| created >= self.by_the_service(left).minus(SLACK))
             }
         }
+    }
+
+    /// A moment of ours by the service's clock, give or take what an HTTP date leaves open.
+    fn by_the_service(&self, at: Instant) -> Timestamp {
+        let ago = self.client.clock().now().saturating_duration_since(at);
+        self.client.service_time().minus(ago)
     }
 
     fn already_pending(&self, action: MachineAction) -> Submitted {
@@ -251,7 +353,7 @@ fn carries(action: &MachineAction, reference: &str) -> bool {
 }
 
 /// An action as people are told of it: `Unisolate 5382…, asked for by analyst@corp.example (Portal), is Pending`.
-fn told(action: &MachineAction, now: Timestamp) -> String {
+pub(crate) fn told(action: &MachineAction, now: Timestamp) -> String {
     let by = action.requestor.as_deref().unwrap_or("somebody unnamed");
     let source = action.request_source.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();
     let since = action

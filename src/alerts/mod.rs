@@ -4,12 +4,15 @@ mod batch;
 mod operations;
 mod update;
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::actions::{Comment, settle};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::model::Alert;
 use crate::odata::{Filter, List};
 use crate::operation::Operation;
+use crate::send::{Course, Witness};
 use crate::types::AlertId;
 
 pub use batch::BatchUpdateAlerts;
@@ -77,34 +80,47 @@ impl AlertHandle {
     /// doesn't show the comment within half a minute: a comment can be added twice and none removed. [`is_not_found`](Error::is_not_found), [`is_permission_denied`](Error::is_permission_denied).
     pub async fn update(&self, update: AlertUpdate) -> Result<UpdatedAlert> {
         let mut operation = UpdateAlert::new(self.id.clone(), update);
-        operation.call().map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
-        if operation.update.has_condition() {
-            operation.update.check_against(&self.get().await?)?;
-        }
-        let reference = match operation.update.comment_mut() {
-            Some(comment) if self.client.writes_references() => Some(comment.refer().to_owned()),
-            _ => None,
-        };
-        let alert = match (self.client.send(&operation).await, &reference) {
-            (Ok(alert), _) => alert,
+        let call = operation.call();
+        let call = call.map_err(|e| e.of(UpdateAlert::SPEC.name, self.id.as_str()))?;
+        let reference = refer(&self.client, &mut operation.update);
+        let witness = Witness::new(UpdateAlert::SPEC.name, self.id.as_str(), reference.as_deref());
+        self.client.admit(UpdateAlert::SPEC, &call, None).await?.give_back();
+        let outcome = self.send(&operation, &witness).await;
+        let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
-                self.commented(reference).await.ok_or_else(|| lost.referenced(reference))?
+                let found = settle(&self.client, |client| commented(client, &self.id, reference));
+                found.await.ok_or_else(|| lost.referenced(reference))
             }
-            (Err(error), _) => return Err(hint(error)),
+            (outcome, _) => outcome.map_err(hint),
         };
-        Ok(UpdatedAlert::judge(alert, &operation.update))
+        witness.told();
+        Ok(UpdatedAlert::judge(outcome?, &operation.update))
     }
 
-    /// The alert, once it shows a comment with this reference: by which a lost answer is settled.
-    async fn commented(&self, reference: &str) -> Option<Alert> {
-        let look = |client: Client| async move {
-            let alert = client.send(&GetAlert::new(self.id.clone())).await?;
-            let shows =
-                |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains(reference));
-            let is_there = alert.comments.iter().any(|comment| shows(&comment.comment));
-            Ok(is_there.then_some(alert))
-        };
-        settle(&self.client, look).await
+    /// A condition is looked at once the request may leave, so that what was seen isn't as old as the queue.
+    async fn send(&self, operation: &UpdateAlert, witness: &Witness) -> Result<Alert> {
+        if !operation.update.has_condition() {
+            return self.client.send_watched(operation, witness).await;
+        }
+        let mut course = Course::default();
+        loop {
+            let safety = operation.safety();
+            let slot = self.client.reserve(UpdateAlert::SPEC, safety, &mut course).await?;
+            let alert = self.get().await.map_err(|error| course.broken_off(error))?;
+            if let Err(conflict) = operation.update.check_against(&alert) {
+                // An earlier try of this very call may be what changed it.
+                if course.is_unclear()
+                    && UpdatedAlert::judge(alert.clone(), &operation.update).confirmed()
+                {
+                    return Ok(alert);
+                }
+                return Err(course.broken_off(conflict));
+            }
+            let sent = self.client.send_reserved(operation, (slot, &mut course), witness).await?;
+            if let Some(alert) = sent {
+                return Ok(alert);
+            }
+        }
     }
 
     /// Adds a comment, and changes nothing else: [`UpdateAlert`] with the comment alone.
@@ -151,7 +167,9 @@ impl Alerts {
 
     /// Updates several alerts at once: [`BatchUpdateAlerts`].
     ///
-    /// The service's answer is empty: it doesn't say which alerts were updated. Read those that matter.
+    /// The service's answer is empty: it doesn't say which alerts were updated. Read those that matter. Where the answer to
+    /// one with a comment was lost, each alert is read, and `Ok` means that all of them show the comment; with very many there
+    /// is no time for that, and the outcome is unknown.
     ///
     /// # Errors
     /// As [`AlertHandle::update`]; a condition ([`AlertUpdate::only_if`]) is refused, since none can be checked for all.
@@ -161,15 +179,53 @@ impl Alerts {
         update: AlertUpdate,
     ) -> Result<()> {
         let mut operation = BatchUpdateAlerts::new(alerts, update);
-        let reference = match operation.update.comment_mut() {
-            Some(comment) if self.client.writes_references() => Some(comment.refer().to_owned()),
-            _ => None,
+        let call = operation.call().map_err(|e| e.of(BatchUpdateAlerts::SPEC.name, ""))?;
+        let reference = refer(&self.client, &mut operation.update);
+        let witness =
+            Witness::new(BatchUpdateAlerts::SPEC.name, call.target(), reference.as_deref());
+        self.client.admit(BatchUpdateAlerts::SPEC, &call, None).await?.give_back();
+        let outcome = self.client.send_watched(&operation, &witness).await;
+        let outcome = match (outcome, &reference) {
+            (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
+                let open = Mutex::new(operation.alerts.clone());
+                let found = settle(&self.client, |client| all_commented(client, &open, reference));
+                found.await.ok_or_else(|| lost.referenced(reference))
+            }
+            (outcome, _) => outcome,
         };
-        self.client.send(&operation).await.map_err(|error| match &reference {
-            Some(reference) if error.is_outcome_unknown() => error.referenced(reference),
-            _ => error,
-        })
+        witness.told();
+        outcome
     }
+}
+
+/// Puts a fresh reference before the comment, if there is one and the client writes them.
+fn refer(client: &Client, update: &mut AlertUpdate) -> Option<String> {
+    let comment = update.comment_mut().filter(|_| client.writes_references())?;
+    Some(comment.refer().to_owned())
+}
+
+/// The alert, once it shows a comment with this reference: by which a lost answer is settled.
+async fn commented(client: Client, alert: &AlertId, reference: &str) -> Result<Option<Alert>> {
+    let alert = client.send(&GetAlert::new(alert.clone())).await?;
+    let shows = |text: &Option<String>| text.as_ref().is_some_and(|t| t.contains(reference));
+    let is_there = alert.comments.iter().any(|comment| shows(&comment.comment));
+    Ok(is_there.then_some(alert))
+}
+
+/// Whether all alerts show a comment with this reference; those that did once aren't read again.
+async fn all_commented(
+    client: Client,
+    open: &Mutex<Vec<AlertId>>,
+    reference: &str,
+) -> Result<Option<()>> {
+    let last = || open.lock().unwrap_or_else(PoisonError::into_inner).last().cloned();
+    while let Some(alert) = last() {
+        if commented(client.clone(), &alert, reference).await?.is_none() {
+            return Ok(None);
+        }
+        open.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    }
+    Ok(Some(()))
 }
 
 fn hint(error: Error) -> Error {

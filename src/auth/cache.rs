@@ -120,6 +120,11 @@ impl TokenCache {
         Self(Arc::new(Shared { source, authority, audience, transport, clock, state }))
     }
 
+    /// The tenant that the credential was set up for.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.0.source.tenant()
+    }
+
     /// A usable token: the one that is kept, or else the next one.
     pub(crate) async fn get(&self) -> Result<Bearer, TokenError> {
         for _ in 0..PATIENCE {

@@ -1,11 +1,14 @@
 //! The client: how it is set up, and the raw call. The response verbs stand in `machines` and `actions`.
 
 mod environment;
+mod guarding;
 mod network;
+mod place;
 mod terms;
 mod turns;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -14,11 +17,14 @@ use url::Url;
 use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
+use crate::guard::{Guard, Keeper};
 use crate::operation::{Operation, Preview, Safety, Spec};
 use crate::region::{Region, parse_base};
-use crate::send::{Budget, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
+use crate::send::{Budget, Course, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
+pub(crate) use guarding::settle_pass;
+pub(crate) use place::Place;
 pub(crate) use turns::{Turn, Turns};
 
 /// A client of the Defender for Endpoint API for one tenant. Clones share everything and cost nothing.
@@ -45,6 +51,7 @@ pub(crate) use turns::{Turn, Turns};
 pub struct Client {
     shared: Arc<Shared>,
     terms: Terms,
+    guards: Arc<[Arc<Keeper>]>,
 }
 
 struct Shared {
@@ -73,6 +80,7 @@ impl Client {
             references: true,
             quota_policy: QuotaPolicy::default(),
             terms: Terms::default(),
+            guards: Vec::new(),
         }
     }
 
@@ -96,7 +104,7 @@ impl Client {
     /// # Errors
     /// [`is_configuration`](Error::is_configuration), naming what was looked for.
     pub fn from_env() -> Result<Self> {
-        environment::builder(&environment::Process)?.build()
+        ClientBuilder::from_env()?.build()
     }
 
     /// Sends one operation as it is, and reads its answer: repeated where that is safe, but no look-up before, no
@@ -112,28 +120,66 @@ impl Client {
     /// # Errors
     /// Every kind that [`ErrorKind`](crate::ErrorKind) lists but those about how an action ended.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
-        let safety = operation.safety();
-        if safety != Safety::Read {
-            self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
+        if operation.safety() == Safety::Read {
+            return self.send_read(operation).await;
         }
-        self.sender_for(safety).send(operation, self.terms).await
+        let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+        let pass = self.admit(O::SPEC, &call, None).await?;
+        let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
+        let outcome = self.send_watched(operation, &witness).await;
+        witness.told();
+        settle_pass(pass, &outcome, |_| true);
+        outcome
     }
 
-    /// The same for a verb, which has its slot already and goes on where the outcome is unknown.
+    pub(crate) async fn send_read<O: Operation>(&self, operation: &O) -> Result<O::Output> {
+        self.sender_for(Safety::Read).send(operation, self.terms).await
+    }
+
+    /// The same for a caller who was admitted, and goes on where the outcome is unknown.
     pub(crate) async fn send_watched<O: Operation>(
         &self,
         operation: &O,
-        slot: Slot,
         witness: &Witness,
     ) -> Result<O::Output> {
+        self.same_tenant().await.map_err(|e| e.of(O::SPEC.name, ""))?;
         let sender = self.sender_for(operation.safety());
-        sender.send_watched(operation, self.terms, Some(slot), witness).await
+        sender.send_watched(operation, self.terms, witness).await
+    }
+
+    /// The same for a caller who has reserved its slot and looked around since. `None` is when it has to do so again.
+    pub(crate) async fn send_reserved<O: Operation>(
+        &self,
+        operation: &O,
+        (slot, course): (Slot, &mut Course),
+        witness: &Witness,
+    ) -> Result<Option<O::Output>> {
+        let sender = self.sender_for(operation.safety());
+        sender.send_reserved(operation, self.terms, (Some(slot), course), witness).await
     }
 
     /// A slot for an operation that changes something, ahead of its request.
-    pub(crate) async fn reserve(&self, spec: &'static Spec, safety: Safety) -> Result<Slot> {
+    pub(crate) async fn reserve(
+        &self,
+        spec: &'static Spec,
+        safety: Safety,
+        course: &mut Course,
+    ) -> Result<Slot> {
         self.same_tenant().await.map_err(|e| e.of(spec.name, ""))?;
-        self.sender_for(safety).reserve(spec, safety, self.terms).await
+        self.sender_for(safety).reserve(spec, safety, self.terms, course).await
+    }
+
+    /// Waits for something else than a slot, for no longer than the call may queue.
+    pub(crate) async fn queue_for<F: Future + Send>(
+        &self,
+        course: &mut Course,
+        what: F,
+    ) -> Result<F::Output> {
+        let Some(limit) = course.queue_left(&self.terms) else { return Ok(what.await) };
+        let began = self.clock().now();
+        let came = tokio::time::timeout(limit, what).await;
+        course.has_queued(self.clock().now().saturating_duration_since(began));
+        came.map_err(|_| course.turned_away_by_another_call())
     }
 
     /// Whether writer and reader turn out to be of two tenants, which only their tokens tell for certain.
@@ -166,6 +212,20 @@ impl Client {
             reader.token(Safety::Once).await?;
         }
         Ok(())
+    }
+
+    /// The tenant, as its token says or else as the credential was set up; `None` if neither does.
+    pub(crate) async fn tenant(&self) -> Result<Option<String>> {
+        let sender = &self.shared.sender;
+        let bearer = sender.token(Safety::Once).await?;
+        let said = bearer.claims().tenant.clone();
+        Ok(said.or_else(|| sender.tokens.tenant().map(str::to_owned)))
+    }
+
+    /// The roles of the application that reads, as its token says.
+    pub(crate) async fn reading_roles(&self) -> Result<Vec<String>> {
+        let bearer = self.sender_for(Safety::Read).token(Safety::Read).await?;
+        Ok(bearer.claims().roles.clone())
     }
 
     fn sender_for(&self, safety: Safety) -> &Sender {
@@ -219,6 +279,11 @@ impl Client {
         &self.shared.sender.base
     }
 
+    /// Whether the other shares everything with this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Whether somebody else holds a clone.
     pub(crate) fn is_in_use(&self) -> bool {
         Arc::strong_count(&self.shared) > 1
@@ -234,6 +299,10 @@ impl Client {
         let mut client = self.clone();
         change(&mut client.terms);
         client
+    }
+
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.terms.urgent
     }
 
     /// The time by the service's clock, as far as its answers have shown it.
@@ -277,9 +346,25 @@ pub struct ClientBuilder {
     references: bool,
     quota_policy: QuotaPolicy,
     terms: Terms,
+    guards: Vec<Guard>,
 }
 
 impl ClientBuilder {
+    /// What [`Client::from_env`] builds, to be set up further: with guards, time limits, a proxy.
+    ///
+    /// ```no_run
+    /// # use defender_response::{ClientBuilder, Guard, Rule};
+    /// let guard = Guard::new().never(Rule::new().tag("tier-0"));
+    /// let defender = ClientBuilder::from_env()?.guard(guard).build()?;
+    /// # Ok::<(), defender_response::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration), naming what was looked for.
+    pub fn from_env() -> Result<Self> {
+        environment::builder(&environment::Process)
+    }
+
     /// Another application for reads, where the rights to act are kept in one of their own, which can't read its
     /// actions back. Waiting, listing and looking up go by `credential`; everything that changes something goes by the
     /// builder's. Each has a token of its own. Both have to be of one tenant.
@@ -362,10 +447,12 @@ impl ClientBuilder {
         }
         self.quota_policy.check()?;
         self.terms.check()?;
+        let guards = guarding::with(&[], self.guards)?;
         check_credentials(&*self.credential, self.reader.as_deref())?;
         let https = [&base, &authority].iter().any(|url| url.scheme() == "https");
-        let transport = self.network.transport(self.transport, https)?;
+        let transport = self.network.transport(self.transport, https, self.terms.attempt)?;
         let other_audience = endpoint.alternative_audience.filter(|_| self.audience.is_none());
+        let ahead = Arc::new(AtomicI64::new(0));
         let sender = |credential| Sender {
             base: base.clone(),
             transport: Arc::clone(&transport),
@@ -379,13 +466,13 @@ impl ClientBuilder {
             clock: Arc::clone(&self.clock),
             quotas: Quotas::new(self.quota_policy, Arc::clone(&self.clock)),
             budget: Budget::new(self.clock.now()),
-            ahead: AtomicI64::new(0),
+            ahead: Arc::clone(&ahead),
             other_audience,
         };
         let (writer, reader) = (sender(self.credential), self.reader.map(sender));
         let (references, turns) = (self.references, Turns::default());
         let shared = Shared { sender: writer, reader, authority, audience, references, turns };
-        Ok(Client { shared: Arc::new(shared), terms: self.terms })
+        Ok(Client { shared: Arc::new(shared), terms: self.terms, guards })
     }
 }
 

@@ -58,10 +58,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Gives connecting this long, in place of 10 s: looking the name up, the connection itself, a proxy's consent and the
-    /// TLS handshake together.
+    /// Gives connecting this long, in place of 10 s (or a third of an attempt that is given less than 30 s): looking the name
+    /// up, the connection itself, a proxy's consent and the TLS handshake together.
     ///
-    /// It has to be less than the 30 s of an attempt. A connection that isn't there in time is certain not to have carried
+    /// It has to be less than what an attempt is given. A connection that isn't there in time is certain not to have carried
     /// anything, so the call may be repeated; an attempt that runs out of time may have taken effect.
     ///
     /// ```

@@ -26,8 +26,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one request may take, connecting included: 30 s if not set. Where it is shorter than connecting may
-    /// take, a slow connect counts as sent and unanswered.
+    /// How long one request may take, connecting included: 30 s if not set, and more than
+    /// [`connect_within`](Self::connect_within).
     pub fn attempt_within(mut self, limit: Duration) -> Self {
         self.terms.attempt = limit;
         self
@@ -58,7 +58,8 @@ impl Client {
         self.with_terms(|terms| terms.call = limit)
     }
 
-    /// Calls of which each single request may take so long, connecting included.
+    /// Calls of which each single request may take so long, connecting included. Where that is less than connecting may
+    /// take, a slow connect counts as sent and unanswered.
     #[must_use]
     pub fn attempt_within(&self, limit: Duration) -> Self {
         self.with_terms(|terms| terms.attempt = limit)

@@ -5,53 +5,134 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use crate::model::MachineAction;
+use crate::model::{ActionType, MachineAction};
 use crate::types::MachineId;
 
 /// Longer than any list was seen to lag.
 const REMEMBERED: Duration = Duration::from_secs(120);
 
-type Memory = Vec<(Instant, MachineAction)>;
-
 #[derive(Default)]
-pub(crate) struct Turns(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Memory>>>>);
+pub(crate) struct Turns {
+    machines: Mutex<HashMap<String, Arc<AsyncMutex<Memory>>>>,
+    gates: Mutex<HashMap<Errand, Arc<AsyncMutex<()>>>>,
+}
 
-/// The right to act on one machine, and what was submitted to it of late.
+/// What is wanted of a machine, and whether urgently.
+type Errand = (String, ActionType, bool);
+
+/// What left for one machine of late, oldest first.
+#[derive(Default)]
+struct Memory {
+    submitted: Vec<(Instant, MachineAction)>,
+    unseen: Vec<Unseen>,
+}
+
+/// A submission that left and of which nothing more is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Unseen {
+    pub(crate) kind: ActionType,
+    pub(crate) reference: Option<String>,
+    pub(crate) at: Instant,
+}
+
+/// The right to act on one machine, and what left for it of late. Who has it waits for no slot of a submission's, so
+/// that nobody waits in a circle.
 pub(crate) struct Turn(OwnedMutexGuard<Memory>);
 
+/// The right to queue for a turn: of the calls that want the same of a machine one is in the line, and the others don't
+/// keep slots from those who could use them.
+pub(crate) struct Gate(#[allow(dead_code)] OwnedMutexGuard<()>);
+
 impl Turns {
-    pub(crate) async fn of(&self, machine: &MachineId, now: Instant) -> Turn {
+    pub(crate) async fn gate(&self, machine: &MachineId, kind: ActionType, urgent: bool) -> Gate {
+        let gate = {
+            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            if gates.len().is_power_of_two() {
+                gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+            }
+            Arc::clone(gates.entry((key(machine), kind, urgent)).or_default())
+        };
+        Gate(gate.lock_owned().await)
+    }
+
+    pub(crate) async fn of(&self, machine: &MachineId, now: impl Fn() -> Instant) -> Turn {
         let memory = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
             // Now and then those are dropped on which nobody acts, and of which nothing of late is known.
-            if turns.len().is_power_of_two() {
-                turns.retain(|_, memory| {
-                    memory
-                        .try_lock()
-                        .is_ok_and(|memory| memory.iter().any(|(at, _)| is_fresh(*at, now)))
+            if machines.len().is_power_of_two() {
+                machines.retain(|_, memory| {
+                    memory.try_lock().is_ok_and(|memory| memory.is_fresh(now()))
                         || Arc::strong_count(memory) > 1
                 });
             }
-            Arc::clone(turns.entry(machine.as_str().to_ascii_lowercase()).or_default())
+            Arc::clone(machines.entry(key(machine)).or_default())
         };
         let mut turn = Turn(memory.lock_owned().await);
-        turn.0.retain(|(at, _)| is_fresh(*at, now));
+        turn.0.forget_what_is_old(now());
         turn
+    }
+
+    /// What this client submitted to a machine of late, newest first, once nobody is about to submit something.
+    pub(crate) async fn submitted(&self, machine: &MachineId, now: Instant) -> Vec<MachineAction> {
+        let memory = {
+            let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
+            machines.get(&key(machine)).map(Arc::clone)
+        };
+        let Some(memory) = memory else { return Vec::new() };
+        let memory = memory.lock().await;
+        let fresh = memory.submitted.iter().rev().filter(|(at, _)| is_fresh(*at, now));
+        fresh.map(|(_, action)| action.clone()).collect()
     }
 }
 
 impl Turn {
     /// What this client submitted of late, newest first.
     pub(crate) fn submitted(&self) -> impl Iterator<Item = &MachineAction> {
-        self.0.iter().rev().map(|(_, action)| action)
+        self.0.submitted.iter().rev().map(|(_, action)| action)
+    }
+
+    /// The newest submission of this kind of which nothing more is known.
+    pub(crate) fn unseen(&self, kind: &ActionType) -> Option<&Unseen> {
+        self.0.unseen.iter().rev().find(|unseen| unseen.kind == *kind)
+    }
+
+    /// A submission leaves. Until something more is known of it, it may have been done.
+    pub(crate) fn leaves(&mut self, kind: ActionType, reference: Option<String>, at: Instant) {
+        self.0.unseen.push(Unseen { kind, reference, at });
+    }
+
+    /// What became of the one that left last is known.
+    pub(crate) fn is_seen(&mut self) {
+        self.0.unseen.pop();
+    }
+
+    /// What became of an earlier one is known.
+    pub(crate) fn found(&mut self, reference: &str) {
+        self.0.unseen.retain(|unseen| unseen.reference.as_deref() != Some(reference));
     }
 
     pub(crate) fn remember(&mut self, action: &MachineAction, now: Instant) {
-        self.0.retain(|(_, other)| other.id != action.id);
-        self.0.push((now, action.clone()));
+        self.0.submitted.retain(|(_, other)| other.id != action.id);
+        self.0.submitted.push((now, action.clone()));
     }
+}
+
+impl Memory {
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.submitted.iter().any(|(at, _)| is_fresh(*at, now))
+            || self.unseen.iter().any(|unseen| is_fresh(unseen.at, now))
+    }
+
+    fn forget_what_is_old(&mut self, now: Instant) {
+        self.submitted.retain(|(at, _)| is_fresh(*at, now));
+        self.unseen.retain(|unseen| is_fresh(unseen.at, now));
+    }
+}
+
+fn key(machine: &MachineId) -> String {
+    machine.as_str().to_ascii_lowercase()
 }
 
 fn is_fresh(at: Instant, now: Instant) -> bool {

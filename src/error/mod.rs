@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Ambiguous,
     /// The object isn't as it was expected to be, so nothing was changed.
     Conflict,
+    /// A guard of the program's own forbids it.
+    Guarded,
     /// The device can't do this action.
     Unsupported,
     /// The service refused the request as malformed.
@@ -62,6 +64,8 @@ pub enum ErrorKind {
     Intermediary,
     /// Whether the action was submitted isn't known.
     OutcomeUnknown,
+    /// A dry run: the call would have changed something, and wasn't sent.
+    DryRun,
     /// The machine action ended as failed.
     ActionFailed,
     /// The machine action was cancelled.
@@ -243,6 +247,14 @@ impl Error {
         self.with(|e| {
             what.clone_into(&mut e.what);
             e.source = None;
+        })
+    }
+
+    /// The same error with something more to say.
+    pub(crate) fn adding(self, more: &str) -> Self {
+        self.with(|e| {
+            let whole = format!("{}; {more}", e.what);
+            e.what = printable(&whole, LONGEST_MESSAGE);
         })
     }
 

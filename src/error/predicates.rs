@@ -102,6 +102,16 @@ impl Error {
         self.kind() == ErrorKind::Conflict
     }
 
+    /// A [`Guard`](crate::Guard) forbids it, or [`expecting`](crate::MachineHandle::expecting) another machine does. Nothing
+    /// was sent.
+    ///
+    /// # Troubleshooting
+    /// The message names the rule. Whoever wrote the guard meant this to be decided by a person.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.kind() == ErrorKind::Guarded
+    }
+
     /// The device can't do this action (400 `OsPlatformNotSupported`, `ClientVersionNotSupported`).
     ///
     /// # Troubleshooting
@@ -143,8 +153,8 @@ impl Error {
     /// A time limit of ours ran out on a call that may be repeated.
     ///
     /// # Troubleshooting
-    /// The service is slow or the network drops packets. A call that must not be repeated is
-    /// [`is_outcome_unknown`](Self::is_outcome_unknown) instead.
+    /// The service is slow or the network drops packets. It may have done what was asked, and the same call can be made
+    /// again; one that must not be repeated is [`is_outcome_unknown`](Self::is_outcome_unknown) instead.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
@@ -163,7 +173,8 @@ impl Error {
     /// The service failed, or its answer can't be used (5xx, unreadable).
     ///
     /// # Troubleshooting
-    /// Try again later. [`correlation_id`](Self::correlation_id) is what support asks for.
+    /// Try again later: it may have done what was asked, and the same call can be made again.
+    /// [`correlation_id`](Self::correlation_id) is what support asks for.
     #[must_use]
     pub fn is_service(&self) -> bool {
         self.kind() == ErrorKind::Service
@@ -187,6 +198,15 @@ impl Error {
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         self.kind() == ErrorKind::OutcomeUnknown
+    }
+
+    /// A dry run: the call would have changed something, and wasn't sent.
+    ///
+    /// # Troubleshooting
+    /// Do it without the dry run.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.kind() == ErrorKind::DryRun
     }
 
     /// The machine action ended as failed. [`action`](Self::action) holds it.

@@ -8,6 +8,7 @@ use super::NewIndicator;
 use super::operations::{ROLES, check_batch};
 use crate::error::Result;
 use crate::model::{ImportResult, IndicatorType};
+use crate::odata::PAGE_LIMIT;
 use crate::operation::{Call, Operation, Path, Safety, Spec, read_object};
 use crate::types::IndicatorId;
 
@@ -35,6 +36,7 @@ impl Operation for ImportIndicators {
     const SPEC: &'static Spec =
         &Spec::new("import_indicators", Method::POST, "/indicators/import", ROLES)
             .quota(30, None)
+            .answer_limit(PAGE_LIMIT)
             .safety(Safety::Idempotent);
 
     fn call(&self) -> Result<Call> {

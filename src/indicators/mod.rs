@@ -16,6 +16,7 @@ use crate::types::IndicatorId;
 
 pub use import::{ImportAnswer, ImportIndicators, ImportOutcome};
 pub use new::NewIndicator;
+pub(crate) use operations::LARGEST_BATCH;
 pub use operations::{
     BatchDeleteIndicators, CreateOrUpdateIndicator, DeleteIndicator, GetIndicator, ListIndicators,
 };
@@ -134,6 +135,10 @@ impl Indicators {
             }
             outcome => outcome,
         }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     fn check_expiry<'a>(

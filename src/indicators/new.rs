@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::value::{check_action, wire_value};
 use crate::error::{Error, Result};
-use crate::model::{IndicatorAction, IndicatorType, Severity};
+use crate::model::{Indicator, IndicatorAction, IndicatorType, Severity};
 use crate::types::Timestamp;
 
 /// Longer titles and descriptions are refused; the service's own limits aren't documented.
@@ -160,6 +160,51 @@ impl NewIndicator {
     /// Refuses one that can't be sent.
     pub(crate) fn check(&self) -> Result<()> {
         self.body().map(drop)
+    }
+
+    /// Whether it has ended already.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.expiration_time.is_some_and(|at| at <= now)
+    }
+
+    /// Whether a stored indicator of the same value, type and action says all that this one sets. The application isn't
+    /// compared, since an update doesn't change it.
+    pub(crate) fn is_shown_in(&self, stored: &Indicator) -> bool {
+        let same = |wanted: &str, found: &Option<String>| {
+            found.as_deref().is_some_and(|found| found.trim() == wanted.trim())
+        };
+        let set = |wanted: &Option<String>, found| wanted.as_ref().is_none_or(|w| same(w, found));
+        // The service may keep fewer digits of a second than it was given.
+        let ends = |at: Option<Timestamp>| at.map(Timestamp::to_seconds);
+        same(&self.title, &stored.title)
+            && same(&self.description, &stored.description)
+            && ends(self.expiration_time) == ends(stored.expiration_time)
+            && self.severity.as_ref().is_none_or(|s| Some(s) == stored.severity.as_ref())
+            && self.generate_alert.is_none_or(|a| a == stored.generate_alert.unwrap_or(false))
+            && set(&self.recommended_actions, &stored.recommended_actions)
+            && set(&self.educate_url, &stored.educate_url)
+            && self.is_for_the_groups_of(stored)
+    }
+
+    /// Lets a stored indicator say what this one sets.
+    pub(crate) fn show_in(&self, stored: &mut Indicator) {
+        stored.title = Some(self.title.clone());
+        stored.description = Some(self.description.clone());
+        stored.expiration_time = self.expiration_time;
+        stored.severity.clone_from(&self.severity);
+        stored.generate_alert = self.generate_alert;
+        stored.recommended_actions.clone_from(&self.recommended_actions);
+        stored.educate_url.clone_from(&self.educate_url);
+        stored.rbac_group_names.clone_from(&self.rbac_group_names);
+    }
+
+    /// Whether both are for the same device groups, in whatever order.
+    pub(crate) fn is_for_the_groups_of(&self, stored: &Indicator) -> bool {
+        let (mut wanted, mut found) =
+            (self.rbac_group_names.clone(), stored.rbac_group_names.clone());
+        wanted.sort();
+        found.sort();
+        wanted == found
     }
 
     /// Refuses one that has ended already.

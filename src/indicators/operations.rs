@@ -12,7 +12,7 @@ use crate::types::IndicatorId;
 pub(super) const ROLES: &[&str] = &["Ti.ReadWrite", "Ti.ReadWrite.All"];
 
 /// The most items of one import or one batch delete.
-pub(super) const LARGEST_BATCH: usize = 500;
+pub(crate) const LARGEST_BATCH: usize = 500;
 
 /// Creates an indicator, or updates the one of the same value, type and action
 /// ([documentation](https://learn.microsoft.com/defender-endpoint/api/post-ti-indicator)).

@@ -15,7 +15,7 @@ use crate::types::{is_visible, printable};
 const LONGEST_URL: usize = 4096;
 
 /// The value as it goes over the wire.
-pub(super) fn wire_value(kind: &IndicatorType, value: &str) -> Result<String> {
+pub(crate) fn wire_value(kind: &IndicatorType, value: &str) -> Result<String> {
     let value = value.trim();
     let wrong = |what: &str| {
         Error::invalid_input(format!(

@@ -1,63 +1,11 @@
 //! Reading one machine, by its id or its name.
 
-use http::Method;
-
 use super::{MachineHandle, Machines};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Machine;
-use crate::operation::{Call, Operation, Path, Spec, read_object};
-use crate::types::{MachineId, is_machine_id};
-
-/// Reads one machine, by its id or its name
-/// ([documentation](https://learn.microsoft.com/defender-endpoint/api/get-machine-by-id)).
-///
-/// Permission `Machine.Read.All` or `Machine.ReadWrite.All`; quota 100 a minute, 1,500 an hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetMachine {
-    key: String,
-}
-
-impl GetMachine {
-    /// A read by id.
-    #[must_use]
-    pub fn by_id(machine: &MachineId) -> Self {
-        Self { key: machine.as_str().to_owned() }
-    }
-
-    /// A read by host name.
-    #[must_use]
-    pub fn by_name(name: impl Into<String>) -> Self {
-        Self { key: name.into().trim().to_owned() }
-    }
-}
-
-impl Operation for GetMachine {
-    type Output = Machine;
-    const SPEC: &'static Spec = &Spec::new(
-        "get_machine",
-        Method::GET,
-        "/machines/{}",
-        &["Machine.Read.All", "Machine.ReadWrite.All"],
-    );
-
-    fn call(&self) -> Result<Call> {
-        let path = Path::new(["machines", &self.key])?;
-        Ok(Call::new(&self.key, path))
-    }
-
-    fn decode(&self, body: &[u8]) -> Result<Machine> {
-        let machine: Machine = read_object(body)?;
-        let asked_by_id = is_machine_id(&self.key);
-        if machine.id.as_str().is_empty() {
-            return Err(Error::unusable_answer("the answer is a machine without an id"));
-        }
-        if asked_by_id && !machine.id.as_str().eq_ignore_ascii_case(&self.key) {
-            let what = format!("the answer is about another machine, {}", machine.id);
-            return Err(Error::unusable_answer(what));
-        }
-        Ok(machine)
-    }
-}
+use crate::operation::Operation;
+use crate::reads::GetMachine;
+use crate::types::is_machine_id;
 
 impl MachineHandle {
     /// Reads the machine: [`GetMachine`].

@@ -35,6 +35,13 @@ impl IsolationType {
     }
 }
 
+impl serde::Serialize for IsolationType {
+    /// As the wire has it.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Cuts a machine off the network
 /// ([documentation](https://learn.microsoft.com/defender-endpoint/api/isolate-machine)).
 ///
@@ -116,7 +123,7 @@ impl MachineHandle {
     ///
     /// # Errors
     /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
-    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// nothing was submitted: [`is_conflict`](crate::Error::is_conflict), [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn isolate(
         &self,
@@ -195,7 +202,7 @@ impl MachineHandle {
     ///
     /// # Errors
     /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
-    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// nothing was submitted: [`is_conflict`](crate::Error::is_conflict), [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn unisolate(&self, comment: impl Into<Comment>) -> Result<Submitted> {
         self.submit(Unisolate::new(self.id.clone(), comment)).await

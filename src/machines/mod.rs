@@ -9,15 +9,16 @@ mod scan;
 
 use serde_json::Value;
 
-use crate::actions::{Care, Comment, Submission, Submitted, decode_action, submit};
+use crate::actions::{Care, Comment, Submission, Submitted, submit};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Path};
+pub use crate::reads::GetMachine;
+use crate::reads::decode_action;
 use crate::types::MachineId;
 
 pub use find::{Find, FindMachinesByIp, FindMachinesByTag, ListMachines};
-pub use get::GetMachine;
 pub use isolate::{Isolate, IsolationType, Unisolate};
 pub use restrict::{RestrictCodeExecution, UnrestrictCodeExecution};
 pub use scan::{RunAntiVirusScan, ScanType};
@@ -48,6 +49,21 @@ impl Client {
 /// action.wait().within(Duration::from_secs(600)).await?;
 /// # Ok(()) }
 /// ```
+///
+/// # What is guaranteed
+///
+/// | what | as long as |
+/// |---|---|
+/// | one submission is at most one request that takes effect | always |
+/// | what another program or person has submitted is seen before, after each wait for quota anew, and not repeated | the list of machine actions shows it by then, and `without_lookup` isn't said |
+/// | `Created` and `Adopted` are actions of this very submission | references are on, and the service keeps comments as they are sent |
+/// | calls of one client and its clones don't submit the same twice to a machine | the list shows an action within two minutes, and `without_lookup` isn't said |
+/// | ages and times are right to a second or two | answers carry `Date`; our own clock may be off |
+///
+/// Not guaranteed: two processes that look in the same moment both find nothing, and both submit. The service then answers
+/// the second with the first one's action, with a refusal, or with a duplicate that stays pending; what each is told is
+/// true of its own. An action that isn't found after a lost answer may show up later: for two minutes the client submits no
+/// other of its kind to the machine. And no record shows what happens to a host locally.
 #[derive(Clone, Debug)]
 pub struct MachineHandle {
     client: Client,
@@ -60,6 +76,14 @@ impl MachineHandle {
     #[must_use]
     pub fn id(&self) -> &MachineId {
         &self.id
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn expected(&self) -> Option<&str> {
+        self.care.expected.as_deref()
     }
 
     /// Submits although the machine is in that state already by the service's records, which don't show a local
@@ -85,8 +109,28 @@ impl MachineHandle {
         self
     }
 
+    /// Acts only if the machine has this name: the full one, or its first label. For an id that came from elsewhere.
+    ///
+    /// The machine is read before each action, which takes `Machine.Read.All`. An entry that was merged into another one is
+    /// refused too, and so is a device that isn't onboarded, except for containing and releasing it.
+    ///
+    /// ```no_run
+    /// # async fn f(host: defender_response::MachineHandle) -> defender_response::Result<()> {
+    /// use defender_response::IsolationType;
+    /// let action = host.expecting("ws-042.corp.example").isolate(IsolationType::Full, "INC-4711").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of the verbs: [`is_guarded`](Error::is_guarded) when it is another machine.
+    #[must_use]
+    pub fn expecting(mut self, name: impl Into<String>) -> Self {
+        self.care.expected = Some(name.into());
+        self
+    }
+
     async fn submit<O: Submission>(&self, operation: O) -> Result<Submitted> {
-        submit(&self.client, self.care, operation).await
+        submit(&self.client, &self.care, operation).await
     }
 }
 

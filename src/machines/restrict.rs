@@ -79,7 +79,7 @@ impl MachineHandle {
     ///
     /// # Errors
     /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
-    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// nothing was submitted: [`is_conflict`](crate::Error::is_conflict), [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn restrict_code_execution(&self, comment: impl Into<Comment>) -> Result<Submitted> {
         self.submit(RestrictCodeExecution::new(self.id.clone(), comment)).await
@@ -156,7 +156,7 @@ impl MachineHandle {
     ///
     /// # Errors
     /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) when the answer was lost: don't repeat it blindly. Otherwise
-    /// nothing was submitted: [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
+    /// nothing was submitted: [`is_conflict`](crate::Error::is_conflict), [`is_already_running`](crate::Error::is_already_running), [`is_permission_denied`](crate::Error::is_permission_denied),
     /// [`is_not_found`](crate::Error::is_not_found), [`is_unsupported`](crate::Error::is_unsupported) and what any call may run into.
     pub async fn unrestrict_code_execution(
         &self,

@@ -94,6 +94,11 @@ impl<T: Send + Unpin + 'static> List<T> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
+    /// Whether the next item takes a call.
+    pub(crate) fn needs_a_page(&self) -> bool {
+        self.told.is_empty() && !self.ended && self.left > 0
+    }
+
     /// All items.
     ///
     /// # Errors

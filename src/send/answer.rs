@@ -31,7 +31,8 @@ pub(super) fn read(
     if head.status.is_success() && !page {
         return Ok((head.status, body));
     }
-    let retry_after = retry_after(&head.headers, clock.wall());
+    let now = date_in(&head.headers).unwrap_or_else(|| clock.wall());
+    let retry_after = retry_after(&head.headers, now);
     if let Some(envelope) = Envelope::read(&body, bearer).filter(|_| !page) {
         let mut failure = from_service(head.status, &envelope, retry_after);
         failure.claims = claims_asked_for(&head.headers);
@@ -60,7 +61,10 @@ fn from_service(status: StatusCode, said: &Envelope, retry_after: Option<Duratio
     if let Some(advice) = advice {
         error = error.advising(advice);
     }
-    judged(status, error)
+    let failure = judged(status, error);
+    let unmarked =
+        !said.is_the_services() && !matches!(kind, ErrorKind::Unauthorized | ErrorKind::Throttled);
+    if unmarked { failure.doubtful() } else { failure }
 }
 
 /// An answer without the service's envelope: empty, or the page of something in between.
@@ -105,7 +109,9 @@ fn from_elsewhere(
         ErrorKind::Intermediary if status.is_success() => Failure::unclear(error),
         // A gateway that blocks an answer looks like one that blocks a request.
         ErrorKind::Intermediary if number != 407 => Failure::blocked(error),
-        _ => judged(status, error),
+        ErrorKind::Unauthorized | ErrorKind::Throttled => judged(status, error),
+        _ if number == 407 => judged(status, error),
+        _ => judged(status, error).doubtful(),
     }
 }
 
@@ -167,7 +173,11 @@ fn claims_asked_for(headers: &HeaderMap) -> Option<String> {
 
 /// The time by the clock of whoever answered.
 pub(super) fn date(response: &Response<Bytes>) -> Option<Timestamp> {
-    Timestamp::from_http_date(response.headers().get(header::DATE)?.to_str().ok()?)
+    date_in(response.headers())
+}
+
+fn date_in(headers: &HeaderMap) -> Option<Timestamp> {
+    Timestamp::from_http_date(headers.get(header::DATE)?.to_str().ok()?)
 }
 
 /// `Retry-After`: seconds, or a date.

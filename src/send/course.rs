@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use super::decision::{Case, Decision, Verdict, decide};
 use super::failure::Failure;
-use super::quota::{Full, Slot};
+use super::quota::{Full, Slot, Ticket};
 use super::terms::Terms;
 use crate::error::{Error, ErrorKind};
 use crate::operation::{Safety, Spec};
 use crate::types::random_bits;
 
+/// What is said of a wait whose end can't be told.
+const SOON: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
-pub(super) struct Course {
+pub(crate) struct Course {
+    /// Its place in line.
+    pub(super) ticket: Option<Ticket>,
     tries: u32,
     throttled: u32,
     queued: Duration,
@@ -26,12 +31,17 @@ pub(super) struct Course {
 
 impl Course {
     /// How long the call may still wait for a slot.
-    pub(super) fn queue_left(&self, terms: &Terms) -> Option<Duration> {
+    pub(crate) fn queue_left(&self, terms: &Terms) -> Option<Duration> {
         terms.queue.map(|limit| limit.saturating_sub(self.queued))
     }
 
-    pub(super) fn has_queued(&mut self, time: Duration) {
+    pub(crate) fn has_queued(&mut self, time: Duration) {
         self.queued = self.queued.saturating_add(time);
+    }
+
+    /// Takes some of the call's time.
+    pub(super) fn spends(&mut self, time: Duration) {
+        self.used = self.used.saturating_add(time);
     }
 
     /// How long the next try may take.
@@ -47,7 +57,7 @@ impl Course {
         (spec, safety, terms): (&'static Spec, Safety, &Terms),
         budget: bool,
     ) -> Decision {
-        let verdict = failure.verdict();
+        let verdict = failure.verdict(safety);
         self.used = self.used.saturating_add(took);
         match verdict {
             Verdict::Throttled => {
@@ -87,13 +97,27 @@ impl Course {
         decision
     }
 
+    /// Whether an earlier try may have taken effect.
+    pub(crate) fn is_unclear(&self) -> bool {
+        self.unclear.is_some()
+    }
+
     /// The end of it, for a reason that came before the next try.
-    pub(super) fn broken_off(self, reason: Error) -> Error {
-        self.unclear.unwrap_or(reason)
+    pub(crate) fn broken_off(&mut self, reason: Error) -> Error {
+        self.unclear.take().unwrap_or(reason)
+    }
+
+    /// The end of it, since another call holds what it needs.
+    pub(crate) fn turned_away_by_another_call(&mut self) -> Error {
+        let what = "another call of this client is acting on the machine, and its turn would not have come in the time given";
+        let error = Error::new(ErrorKind::Throttled, what).retry_in(Some(SOON));
+        self.broken_off(
+            error.advising("nothing was done; wait longer with queue_within, or call again later"),
+        )
     }
 
     /// The end of it, since the line is too long.
-    pub(super) fn turned_away(self, Full(wait): Full) -> Error {
+    pub(super) fn turned_away(&mut self, Full(wait): Full) -> Error {
         let what = "the quota is used up, and its turn would not have come in the time given";
         let error = match &self.refusal {
             Some(refusal) => Error::new(ErrorKind::Throttled, what).answered(
@@ -110,17 +134,20 @@ impl Course {
     }
 
     /// The end of it, with the last try's failure.
-    pub(super) fn told(self, failure: Failure, safety: Safety) -> Error {
-        failure.told(safety, self.unclear)
+    pub(super) fn told(&mut self, failure: Failure, safety: Safety) -> Error {
+        failure.told(safety, self.unclear.take())
     }
 }
 
 /// How the slot of a try that failed is given back.
 pub(super) fn give_back(slot: Slot, failure: &Failure, decision: Decision) {
+    let verdict = failure.verdict(Safety::Read);
     match decision {
         Decision::Queue(pause) => slot.throttled(pause),
-        _ if failure.verdict() == Verdict::NotSent => slot.never_left(),
+        _ if matches!(verdict, Verdict::NotSent | Verdict::Withheld) => slot.never_left(),
         _ if failure.error().status().is_some() => slot.answered(),
+        // Given up, and perhaps still on its way: it counts as long as it may arrive.
+        _ if failure.error().is_timeout() => drop(slot),
         _ => slot.lost(),
     }
 }

@@ -20,6 +20,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// How an attempt ended that brought no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
+    /// A dry run kept it back.
+    Withheld,
     /// The request certainly never reached the service.
     NotSent,
     /// The service refused it for want of quota.
@@ -86,11 +88,14 @@ pub(super) enum Decision {
 pub(super) fn decide(case: &Case) -> Decision {
     match case.verdict {
         Verdict::Throttled => Decision::Queue(family_pause(case)),
-        Verdict::TokenRefused if !case.another_token => Decision::AnotherToken,
+        Verdict::TokenRefused if !case.another_token && case.needed <= case.left => {
+            Decision::AnotherToken
+        }
         Verdict::NotThere if case.deletes && case.after_unclear => Decision::Gone,
         Verdict::NotSent => repeat(case),
         Verdict::Unclear if case.safety != Safety::Once => repeat(case),
-        Verdict::TokenRefused
+        Verdict::Withheld
+        | Verdict::TokenRefused
         | Verdict::NotThere
         | Verdict::Refused
         | Verdict::Unclear
@@ -156,6 +161,7 @@ mod tests {
         use Verdict::*;
         let minute = Queue(UNSAID_PAUSE);
         for (verdict, decisions) in [
+            (Withheld, [GiveUp; 3]),
             (NotSent, [AGAIN, AGAIN, AGAIN]),
             (Throttled, [minute, minute, minute]),
             (TokenRefused, [AnotherToken; 3]),

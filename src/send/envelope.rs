@@ -15,6 +15,8 @@ use crate::types::printable;
 pub(super) struct Envelope {
     pub code: String,
     pub message: String,
+    /// It has the form in which the service says that a path doesn't exist.
+    no_route: bool,
     /// Despite its name a correlation id, to be given to support.
     pub target: Option<String>,
 }
@@ -35,8 +37,17 @@ impl Envelope {
         Some(Self {
             code: text("code", 100).unwrap_or_default(),
             message: text("message", 600).or_else(|| text("Message", 600)).unwrap_or_default(),
+            no_route: value.get("Message").is_some_and(Value::is_string),
             target: text("target", 100),
         })
+    }
+
+    /// Whether it bears a mark of the service's: another gateway's JSON, or its own, may be about an answer it kept back.
+    pub(super) fn is_the_services(&self) -> bool {
+        !self.code.is_empty()
+            || self.no_route
+            || self.is_about_the_licence()
+            || !self.required_roles().is_empty()
     }
 
     pub(super) fn code(&self) -> Option<String> {
@@ -122,7 +133,12 @@ mod tests {
     use super::*;
 
     fn saying(message: &str) -> Envelope {
-        Envelope { code: "Forbidden".to_owned(), message: message.to_owned(), target: None }
+        Envelope {
+            code: "Forbidden".to_owned(),
+            message: message.to_owned(),
+            no_route: false,
+            target: None,
+        }
     }
 
     #[test]
@@ -156,7 +172,12 @@ mod tests {
             (429, "TooManyRequests", "", ErrorKind::Throttled),
             (500, "InternalServerError", "", ErrorKind::Service),
         ] {
-            let said = Envelope { code: code.into(), message: message.into(), target: None };
+            let said = Envelope {
+                code: code.into(),
+                message: message.into(),
+                no_route: false,
+                target: None,
+            };
             let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(said.kind(status).0, kind, "{status} {code} {message}");
         }

@@ -15,6 +15,8 @@ use crate::transport::TransportError;
 pub(super) struct Failure {
     error: Error,
     verdict: Verdict,
+    /// It is a refusal, and nothing shows that it is the service's own.
+    doubtful: bool,
     /// The claims that a 401 asks for with `insufficient_claims`, as JSON text.
     pub(super) claims: Option<String>,
 }
@@ -31,27 +33,32 @@ impl Failure {
             ErrorKind::NotFound => Verdict::NotThere,
             _ => Verdict::Refused,
         };
-        Self { error, verdict, claims: None }
+        Self { error, verdict, doubtful: false, claims: None }
     }
 
     /// There is no answer, or one that doesn't tell what happened.
     pub(super) fn unclear(error: Error) -> Self {
-        Self { error, verdict: Verdict::Unclear, claims: None }
+        Self { error, verdict: Verdict::Unclear, doubtful: false, claims: None }
     }
 
     /// Something in between answered. It will again, and what the request did isn't known.
     pub(super) fn blocked(error: Error) -> Self {
-        Self { error, verdict: Verdict::Blocked, claims: None }
+        Self { error, verdict: Verdict::Blocked, doubtful: false, claims: None }
     }
 
     /// There is no whole answer.
     pub(super) fn transport(base: &Url, cause: TransportError) -> Self {
+        if cause.is_withheld() {
+            let what = "a dry run: the call would change something, and was not sent";
+            let error = Error::new(ErrorKind::DryRun, what).caused_by(cause);
+            return Self { error, verdict: Verdict::Withheld, doubtful: false, claims: None };
+        }
         let host = base.host_str().unwrap_or_default();
         if cause.is_not_sent() {
             let error = Error::new(ErrorKind::Connect, format!("{host} could not be reached"))
                 .advising("check the region, name resolution, and what stands between")
                 .caused_by(cause);
-            return Self { error, verdict: Verdict::NotSent, claims: None };
+            return Self { error, verdict: Verdict::NotSent, doubtful: false, claims: None };
         }
         let error = Error::new(ErrorKind::Service, format!("{host} gave no whole answer"));
         Self::unclear(error.caused_by(cause))
@@ -72,8 +79,13 @@ impl Failure {
         &self.error
     }
 
-    pub(super) fn verdict(&self) -> Verdict {
-        self.verdict
+    /// A refusal that may be somebody else's is believed where a mistake would do no harm.
+    pub(super) fn verdict(&self, safety: Safety) -> Verdict {
+        if self.doubtful && safety == Safety::Once { Verdict::Blocked } else { self.verdict }
+    }
+
+    pub(super) fn doubtful(self) -> Self {
+        Self { doubtful: true, ..self }
     }
 
     /// Whether the token was refused as a whole, and not one role of it missed.
@@ -84,7 +96,7 @@ impl Failure {
     /// The error as the caller may act on it. Where a call must not be repeated, an unclear answer is an unknown
     /// outcome and nothing else; where it was repeated, an earlier try may be the one that took effect.
     pub(super) fn told(self, safety: Safety, earlier: Option<Error>) -> Error {
-        let may_have_taken_effect = self.verdict.may_have_taken_effect();
+        let may_have_taken_effect = self.verdict(safety).may_have_taken_effect();
         match (safety, earlier) {
             (Safety::Once, _) if may_have_taken_effect => Error::outcome_unknown(self.error),
             (Safety::Idempotent, Some(earlier)) => match self.verdict {

@@ -29,10 +29,11 @@ use crate::auth::{Bearer, TokenCache, TokenError, TokenErrorKind};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Call, Operation, Safety, Spec};
-use crate::transport::Transport;
+use crate::transport::{ReadOnly, Transport};
 use crate::types::Timestamp;
 pub(crate) use budget::Budget;
-use course::{Course, give_back};
+pub(crate) use course::Course;
+use course::give_back;
 use decision::Decision;
 use failure::Failure;
 pub use quota::{QuotaPolicy, QuotaUse};
@@ -49,7 +50,7 @@ pub(crate) struct Sender {
     pub quotas: Quotas,
     pub budget: Budget,
     /// How far the service's clock is ahead of ours, in milliseconds, by the last answer's `Date`.
-    pub ahead: AtomicI64,
+    pub ahead: Arc<AtomicI64>,
     /// Another audience that public clients use for this cloud, named where the usual one isn't known.
     pub other_audience: Option<&'static str>,
 }
@@ -61,6 +62,13 @@ struct Ask<'a> {
     call: &'a Call,
     terms: Terms,
     witness: &'a Witness,
+}
+
+/// How an exchange ended that isn't an error.
+enum Exchanged {
+    Answered,
+    /// The caller had reserved its slot, and needs another one.
+    Requeued,
 }
 
 /// Reads the body of a success.
@@ -75,30 +83,53 @@ impl Sender {
     ) -> Result<O::Output> {
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
         let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
-        let outcome = self.send_watched(operation, terms, None, &witness).await;
+        let outcome = self.send_watched(operation, terms, &witness).await;
         witness.told();
         outcome
     }
 
-    /// The same for a caller who has its slot already, and goes on where the outcome is unknown.
+    /// The same for a caller who goes on where the outcome is unknown.
     pub(crate) async fn send_watched<O: Operation>(
         &self,
         operation: &O,
         terms: Terms,
-        slot: Option<Slot>,
         witness: &Witness,
     ) -> Result<O::Output> {
+        let mut course = Course::default();
+        loop {
+            let reserved = (None, &mut course);
+            // Only who has reserved a slot is asked to queue by itself.
+            if let Some(output) = self.send_reserved(operation, terms, reserved, witness).await? {
+                return Ok(output);
+            }
+        }
+    }
+
+    /// The same for a caller who has reserved its slot and looked around since: it is given `None` when it has to queue
+    /// again, for what it saw is old by then.
+    pub(crate) async fn send_reserved<O: Operation>(
+        &self,
+        operation: &O,
+        terms: Terms,
+        (slot, course): (Option<Slot>, &mut Course),
+        witness: &Witness,
+    ) -> Result<Option<O::Output>> {
         let (spec, safety) = (O::SPEC, operation.safety());
         let call = operation.call().map_err(|e| e.of(spec.name, ""))?;
         let named = |error: Error| error.of(spec.name, call.target());
+        terms.check().map_err(named)?;
         let ask = Ask { spec, safety, call: &call, terms, witness };
         let mut output = None;
         let mut read = |body: &[u8]| {
             output = Some(operation.decode(body)?);
             Ok(())
         };
-        self.exchange(&ask, slot, &mut read).await.map_err(named)?;
-        output.ok_or_else(|| named(Error::unusable_answer("there is no answer to read")))
+        match self.exchange(&ask, slot, course, &mut read).await.map_err(named)? {
+            Exchanged::Answered => output
+                .map(Some)
+                .ok_or_else(|| named(Error::unusable_answer("there is no answer to read"))),
+            Exchanged::Requeued => Ok(None),
+        }
     }
 
     /// A slot ahead of its request, for a caller who looks around first.
@@ -107,11 +138,21 @@ impl Sender {
         spec: &'static Spec,
         safety: Safety,
         terms: Terms,
+        course: &mut Course,
     ) -> Result<Slot> {
-        self.token(safety).await.map_err(|e| e.of(spec.name, ""))?;
-        let ticket = self.quotas.ticket(spec, terms.urgent || spec.urgent);
-        let slot = ticket.slot(terms.queue).await;
-        slot.map_err(|full| Course::default().turned_away(full).of(spec.name, ""))
+        let named = |error: Error| error.of(spec.name, "");
+        self.token(safety).await.map_err(named)?;
+        self.queue(spec, terms, course).await.map_err(named)
+    }
+
+    /// Waits in line. A call keeps its place when it has to come back.
+    async fn queue(&self, spec: &'static Spec, terms: Terms, course: &mut Course) -> Result<Slot> {
+        let urgent = terms.urgent || spec.urgent;
+        let ticket = course.ticket.get_or_insert_with(|| self.quotas.ticket(spec, urgent)).clone();
+        let began = self.clock.now();
+        let slot = ticket.slot(course.queue_left(&terms)).await;
+        course.has_queued(self.clock.now().saturating_duration_since(began));
+        slot.map_err(|full| course.turned_away(full))
     }
 
     /// The loop. What follows on a failure is [`decision::decide`]'s to say; here it is done.
@@ -119,28 +160,22 @@ impl Sender {
         &self,
         ask: &Ask<'_>,
         mut reserved: Option<Slot>,
+        course: &mut Course,
         read: Read<'_>,
-    ) -> Result<()> {
-        let mut course = Course::default();
+    ) -> Result<Exchanged> {
+        let has_looked = reserved.is_some();
         let mut bearer = self.token(ask.safety).await?;
-        let ticket = match &reserved {
-            Some(slot) => slot.ticket(),
-            None => self.quotas.ticket(ask.spec, ask.terms.urgent || ask.spec.urgent),
-        };
+        let mut replays = false;
         loop {
-            let queueing = self.clock.now();
             let mut slot = match reserved.take().filter(Slot::is_good) {
                 Some(slot) => slot,
-                None => match ticket.slot(course.queue_left(&ask.terms)).await {
-                    Ok(slot) => slot,
-                    Err(full) => return Err(course.turned_away(full)),
-                },
+                None if has_looked => return Ok(Exchanged::Requeued),
+                None => self.queue(ask.spec, ask.terms, course).await?,
             };
             let began = self.clock.now();
-            course.has_queued(began.saturating_duration_since(queueing));
 
             // It may have come to its end in the queue.
-            if !course.another_token {
+            if !std::mem::take(&mut replays) {
                 bearer = match self.token(ask.safety).await {
                     Ok(bearer) => bearer,
                     Err(error) => return Err(course.broken_off(error)),
@@ -151,7 +186,7 @@ impl Sender {
                 Ok(()) => {
                     slot.answered();
                     self.budget.earn();
-                    return Ok(());
+                    return Ok(Exchanged::Answered);
                 }
                 Err(failure) => failure,
             };
@@ -163,7 +198,7 @@ impl Sender {
             give_back(slot, &failure, decision);
             match decision {
                 Decision::GiveUp => return Err(course.told(failure, ask.safety)),
-                Decision::Gone => return read(b""),
+                Decision::Gone => return read(b"").map(|()| Exchanged::Answered),
                 Decision::Queue(_) => {}
                 Decision::Repeat(pause) => {
                     self.budget.spend();
@@ -171,14 +206,19 @@ impl Sender {
                 }
                 Decision::AnotherToken => {
                     match self.other_token(&bearer, &failure).await {
-                        Ok(Some(other)) => bearer = admitted(other, ask.safety)?,
+                        Ok(Some(other)) => {
+                            bearer = admitted(other, ask.safety)
+                                .map_err(|error| course.broken_off(error))?;
+                        }
                         Ok(None) => return Err(course.told(failure, ask.safety)),
                         Err(error) => {
                             failure = failure.because(error);
                             return Err(course.told(failure, ask.safety));
                         }
                     }
-                    course.another_token = true;
+                    (course.another_token, replays) = (true, true);
+                    // What the other token took is of the call's time too.
+                    course.spends(self.clock.now().saturating_duration_since(now));
                 }
             }
         }
@@ -200,7 +240,9 @@ impl Sender {
         if ask.safety == Safety::Once {
             ask.witness.leaves();
         }
-        let sending = self.transport.send(request, spec.answer_limit);
+        let reading = ReadOnly(&*self.transport);
+        let transport: &dyn Transport = if ask.terms.dry { &reading } else { &*self.transport };
+        let sending = transport.send(request, spec.answer_limit);
         let outcome = match tokio::time::timeout(limit, sending).await {
             Ok(Ok(response)) => {
                 let date = answer::date(&response);
@@ -224,8 +266,9 @@ impl Sender {
                 debug!(operation = spec.name, target = call.target(), ?took, %error, "failed");
             }
         }
-        if !matches!(&outcome, Err(failure) if failure.verdict().may_have_taken_effect()) {
-            ask.witness.told();
+        if matches!(&outcome, Err(failure) if !failure.verdict(ask.safety).may_have_taken_effect())
+        {
+            ask.witness.nothing_done();
         }
         outcome
     }
@@ -252,7 +295,7 @@ impl Sender {
     fn request(&self, spec: &Spec, call: &Call, bearer: &Bearer) -> Result<Request<Bytes>> {
         let mut request = Request::builder()
             .method(spec.method.clone())
-            .uri(call.url(&self.base)?.as_str())
+            .uri(call.uri(&self.base)?)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(header::AUTHORIZATION, bearer.header());
         if call.body().is_some() {

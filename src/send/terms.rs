@@ -15,6 +15,8 @@ pub(crate) struct Terms {
     pub attempt: Duration,
     /// Goes before other calls that wait.
     pub urgent: bool,
+    /// Only reads reach the network.
+    pub dry: bool,
 }
 
 impl Default for Terms {
@@ -24,6 +26,7 @@ impl Default for Terms {
             call: Duration::from_secs(60),
             attempt: Duration::from_secs(30),
             urgent: false,
+            dry: false,
         }
     }
 }

@@ -27,9 +27,14 @@ impl Witness {
         self.left.store(true, Ordering::Relaxed);
     }
 
-    /// What became of it is known, or is about to be told.
-    pub(crate) fn told(&self) {
+    /// The request certainly did nothing.
+    pub(super) fn nothing_done(&self) {
         self.left.store(false, Ordering::Relaxed);
+    }
+
+    /// The caller is about to be told what became of it.
+    pub(crate) fn told(self) {
+        self.nothing_done();
     }
 }
 

@@ -5,10 +5,15 @@
 
 pub mod pattern;
 mod plan;
+mod push;
 mod reader;
 
 pub use pattern::{Pattern, PatternError};
 pub use plan::{
     Binding, Cause, Completeness, Counts, Effect, Fate, FeedError, LeftOut, Note, Notes, Plan,
     PlanOptions, Planned, Planner, Skip, SkipReason, Source, Table, Tlp, Trouble, Withdrawal, plan,
+};
+pub use push::{
+    Change, DeletionOutcome, DeletionResult, IndicatorOutcome, IndicatorResult, Phase, Progress,
+    Push, PushReport, SourceOutcome, SourceResult, Summary, Sync,
 };

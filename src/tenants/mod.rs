@@ -16,6 +16,7 @@ use crate::auth::TokenSource;
 use crate::client::{Client, ClientBuilder};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::send::Terms;
 use crate::transport::{Network, Transport};
 
 pub use connection::Connection;
@@ -244,7 +245,7 @@ impl TenantsBuilder {
     /// [`is_configuration`](Error::is_configuration) when the HTTP client can't be built,
     /// or a setting of the network can't be.
     pub fn build(self) -> Result<Tenants> {
-        let transport = self.network.transport(self.transport, true)?;
+        let transport = self.network.transport(self.transport, true, Terms::default().attempt)?;
         Ok(Tenants(Arc::new(Shared {
             credential: self.credential,
             defaults: self.defaults,

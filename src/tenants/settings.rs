@@ -4,6 +4,7 @@ use crate::actions::Comment;
 use crate::alerts::{AlertHandle, AlertUpdate, UpdatedAlert};
 use crate::client::ClientBuilder;
 use crate::error::Result;
+use crate::guard::Guard;
 use crate::model::{AlertStatus, Classification, Determination};
 use crate::region::Region;
 
@@ -17,6 +18,7 @@ pub struct TenantSettings {
     authority: Option<String>,
     audience: Option<String>,
     closing: Option<ClosingPolicy>,
+    guards: Vec<Guard>,
 }
 
 impl TenantSettings {
@@ -49,6 +51,13 @@ impl TenantSettings {
         self
     }
 
+    /// As [`ClientBuilder::guard`]. A tenant is held against its own guards and against those of the defaults. A client that was
+    /// idle and is made anew has forgotten whom it acted on.
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guards.push(guard);
+        self
+    }
+
     /// What is done to the alerts of an incident that is closed.
     pub fn closing(mut self, policy: ClosingPolicy) -> Self {
         self.closing = Some(policy);
@@ -73,6 +82,7 @@ impl TenantSettings {
             authority: self.authority.or_else(|| inherited(defaults.authority)),
             audience: self.audience.or_else(|| inherited(defaults.audience)),
             closing: self.closing.or(defaults.closing),
+            guards: [defaults.guards, self.guards].concat(),
         }
     }
 
@@ -89,7 +99,7 @@ impl TenantSettings {
         if let Some(audience) = self.audience {
             builder = builder.audience(audience);
         }
-        builder
+        self.guards.into_iter().fold(builder, ClientBuilder::guard)
     }
 }
 

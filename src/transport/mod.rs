@@ -66,6 +66,23 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     }
 }
 
+/// The last gate of a dry run: lets reads through and nothing else, whatever the code above believes to do.
+pub(crate) struct ReadOnly<'t>(pub(crate) &'t dyn Transport);
+
+#[async_trait]
+impl Transport for ReadOnly<'_> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<Response<Bytes>, TransportError> {
+        if request.method() == http::Method::GET {
+            return self.0.send(request, limit).await;
+        }
+        Err(TransportError { stage: Stage::Withheld, source: None })
+    }
+}
+
 /// Why there is no answer, and how far the request came.
 ///
 /// # Troubleshooting
@@ -84,6 +101,7 @@ pub struct TransportError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    Withheld,
     NotSent,
     Unanswered,
     Partial,
@@ -92,6 +110,7 @@ enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Stage::Withheld => "the request would change something, and was withheld",
             Stage::NotSent => "the request was not sent",
             Stage::Unanswered => "the request was sent and no answer came",
             Stage::Partial => "the request was sent and its answer could not be read to the end",
@@ -122,7 +141,12 @@ impl TransportError {
     /// Whether the request certainly did not reach the service.
     #[must_use]
     pub fn is_not_sent(&self) -> bool {
-        self.stage == Stage::NotSent
+        matches!(self.stage, Stage::NotSent | Stage::Withheld)
+    }
+
+    /// Whether a dry run kept it back.
+    pub(crate) fn is_withheld(&self) -> bool {
+        self.stage == Stage::Withheld
     }
 
     /// Whether an answer began and could not be read to the end.

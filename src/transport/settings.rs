@@ -13,9 +13,6 @@ use crate::types::Secret;
 /// Connecting takes less than an attempt may, so that a slow connect counts as *not sent*.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// What an attempt may take; a connect as long as that would count as *unanswered*.
-const ATTEMPT: Duration = Duration::from_secs(30);
-
 /// A quota of 100 calls a minute needs no more of them.
 const IDLE_CONNECTIONS: usize = 32;
 
@@ -70,15 +67,17 @@ impl Network {
         self.idle_for = Some(time);
     }
 
-    /// The program's own transport if it set one, else the crate's with these settings.
+    /// The program's own transport if it set one, else the crate's with these settings, for attempts of this length: a
+    /// connect as long as that would count as *unanswered*.
     pub(crate) fn transport(
         &self,
         programs: Option<Arc<dyn Transport>>,
         https: bool,
+        attempt: Duration,
     ) -> Result<Arc<dyn Transport>> {
         match programs {
             Some(transport) => self.unused().map(|()| transport),
-            None => self.own(https),
+            None => self.own(https, attempt),
         }
     }
 
@@ -102,7 +101,7 @@ impl Network {
         )))
     }
 
-    fn own(&self, https: bool) -> Result<Arc<dyn Transport>> {
+    fn own(&self, https: bool, attempt: Duration) -> Result<Arc<dyn Transport>> {
         let proxy = match &self.proxies {
             Proxies::One(url) => Some(proxy(url)?),
             Proxies::Environment | Proxies::None => None,
@@ -110,11 +109,11 @@ impl Network {
         if https && !TLS {
             return Err(without_tls("https"));
         }
-        let connect = self.connect.unwrap_or(CONNECT);
-        if connect.is_zero() || connect >= ATTEMPT {
+        let connect = self.connect.unwrap_or(CONNECT.min(attempt / 3));
+        if connect.is_zero() || connect >= attempt {
             return Err(Error::configuration(format!(
                 "connect_within takes more than nothing and less than the {} s of an attempt",
-                ATTEMPT.as_secs()
+                attempt.as_secs_f64()
             )));
         }
         tls_provider_is_there().map_err(cannot_be_built)?;

@@ -1,17 +1,17 @@
 //! Secrets and tokens are looked for everywhere a person or a log could see them.
 
 use std::error::Error as _;
-use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use defender_response::{
     ClientSecret, Error, IsolationType, MachineId, Secret, Token, TokenRequest, TransportError,
 };
-use std::time::Duration;
 
 use crate::script::{
     APPLICATION, MACHINE, SECRET, Script, TENANT, TOKEN, action, error, json, unanswered,
 };
+use crate::traces::Traces;
 
 fn shows_no_secret(what: &str, text: &str) {
     for canary in [SECRET, TOKEN, "client-secret-canary", "access-token-canary"] {
@@ -110,29 +110,9 @@ async fn a_token_request_in_a_source_of_ones_own_shows_nothing() {
     shows_no_secret("TokenRequest", &seen);
 }
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn traces_show_no_secret() {
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let traces = Traces::begin();
     let script = Script::new()
         .then(action(201, "Pending"))
         .then(error(400, "BadRequest", TOKEN))
@@ -141,8 +121,7 @@ async fn traces_show_no_secret() {
     for _ in 0..3 {
         let _ = host.isolate(IsolationType::Full, "INC-4711").await;
     }
-    drop(guard);
-    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let text = traces.end();
     assert!(text.contains("isolate"), "the traces were captured: {text}");
     shows_no_secret("a trace", &text);
 }

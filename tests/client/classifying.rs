@@ -41,10 +41,15 @@ async fn a_handshake_that_takes_too_long_is_not_sent() {
         drop(stream);
     })
     .await;
-    let wire = Wire::with(|b| b.connect_within(Duration::from_millis(200)));
-    let outcome = wire.post(&format!("https://{address}/")).await;
-    assert_eq!(stage(&outcome), "not sent", "{outcome:?}");
-    assert!(shown(&outcome.unwrap_err()).contains("timed out"));
+    for wire in [
+        Wire::with(|b| b.connect_within(Duration::from_millis(200))),
+        // A third of what is given for an attempt.
+        Wire::with(|b| b.attempt_within(Duration::from_millis(600))),
+    ] {
+        let outcome = wire.post(&format!("https://{address}/")).await;
+        assert_eq!(stage(&outcome), "not sent", "{outcome:?}");
+        assert!(shown(&outcome.unwrap_err()).contains("timed out"));
+    }
 }
 
 #[tokio::test]

@@ -148,6 +148,9 @@ fn a_connect_takes_more_than_nothing_and_less_than_an_attempt() {
     for time in [Duration::from_millis(1), Duration::from_secs(29)] {
         Client::builder(Fixed).connect_within(time).build().unwrap();
     }
+    let five = Duration::from_secs(5);
+    assert!(objection(|b| b.attempt_within(five).connect_within(five)).contains("5 s"));
+    Client::builder(Fixed).attempt_within(five).build().unwrap();
 }
 
 #[test]

@@ -126,7 +126,8 @@ async fn an_offline_device_is_still_running_and_then_timed_out_by_the_service() 
     let action = host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
     let error = action.wait().within(10 * MINUTE).await.unwrap_err();
     assert!(
-        error.is_still_running() && error.to_string().contains("Pending for 10 min"),
+        error.is_still_running()
+            && error.to_string().contains("pending 10 min; last report 3 h ago"),
         "{error}"
     );
 

@@ -126,7 +126,8 @@ async fn an_answer_without_envelope_has_the_kind_of_its_status() {
         (json(404, r#"{"Message":"No HTTP resource was found"}"#), ErrorKind::NotFound),
     ] {
         let shown = format!("{outcome:?}");
-        let told = isolate(Script::new().then(outcome)).await;
+        let client = Script::new().then(outcome).client();
+        let told = client.machine(machine()).get().await.unwrap_err();
         assert_eq!(told.kind(), kind, "{shown}");
         assert!(!told.to_string().contains(": ;") && !told.to_string().ends_with(": "), "{told}");
     }

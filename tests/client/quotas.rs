@@ -6,11 +6,12 @@ use std::time::Duration;
 use defender_response::emulator::Emulator;
 use defender_response::{
     Client, GetMachine, Isolate, IsolationType, MachineId, Operation, QuotaPolicy, TestClock,
+    Token, TokenError, TokenRequest, TokenSource,
 };
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::script::signing_in_to;
+use crate::script::{MACHINE, Script, action, signing_in_to};
 
 const ALL: QuotaPolicy = QuotaPolicy::HeadRoom { percent: 0 };
 
@@ -69,6 +70,53 @@ async fn head_room_is_enough_for_another_program_with_the_same_application() {
     }
     isolate(&emulator, &client, 500).await;
     assert_eq!(refused(&emulator), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_others_use_more_than_the_head_room_each_pause_begins_with_one_refusal() {
+    let (emulator, client) = fleet(300, QuotaPolicy::Documented);
+    emulator.others_use("isolate", 40).unwrap();
+    let mut calls = JoinSet::new();
+    for machine in emulator.machines().into_iter().rev().take(300) {
+        let host = client.machine(machine.id.parse::<MachineId>().unwrap());
+        calls.spawn(async move { host.isolate(IsolationType::Full, "INC-4711").await.map(drop) });
+    }
+    assert!(calls.join_all().await.iter().all(Result::is_ok));
+    let refusals: Vec<_> = emulator
+        .journal()
+        .into_iter()
+        .filter(|entry| entry.status == Some(429))
+        .map(|entry| entry.at)
+        .collect();
+    // Those that were on their way already when the first was refused are refused as well.
+    let pauses: std::collections::BTreeSet<_> = refusals.iter().map(|at| &at[..16]).collect();
+    assert!(!refusals.is_empty() && refusals.len() <= 40 * pauses.len(), "{refusals:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cold_token_that_takes_nineteen_seconds_lets_no_two_hundred_into_one_minute() {
+    struct Slow;
+    #[async_trait::async_trait]
+    impl TokenSource for Slow {
+        async fn fetch(&self, _: &TokenRequest<'_>) -> Result<Token, TokenError> {
+            tokio::time::sleep(Duration::from_secs(19)).await;
+            Ok(Token::new("t", Duration::from_secs(3600)))
+        }
+    }
+    let script = (0..200).fold(Script::new(), |script, _| script.then(action(201, "Pending")));
+    let client = Client::builder(Slow).transport(script.clone()).build().unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..200 {
+        let client = client.clone();
+        calls.spawn(async move {
+            let operation = Isolate::new(MACHINE.parse().unwrap(), IsolationType::Full, "INC-4711");
+            drop(client.send(&operation).await);
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(18)).await;
+    assert_eq!(script.sent().len(), 0);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(script.sent().len(), 80, "in the minute after the token came");
 }
 
 #[tokio::test(start_paused = true)]

@@ -824,6 +824,7 @@ mod schedules {
                 let client = Client::builder(Judged(Arc::clone(&judge)))
                     .transport(Watching(Arc::clone(&judge), service.clone()))
                     .clock(clock.clone())
+                    .quota_policy(QuotaPolicy::Unlimited)
                     .build()
                     .unwrap();
                 for step in steps {

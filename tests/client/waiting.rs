@@ -81,7 +81,7 @@ async fn the_deadline_says_still_running_since_when_and_how_to_go_on() {
     assert_eq!(began.elapsed(), 10 * MINUTE);
     assert!(error.is_still_running() && error.action().is_some());
     let text = error.to_string();
-    assert!(text.contains("Isolate on ws-042.corp.example is Pending for 22 min"), "{text}");
+    assert!(text.contains("Isolate on ws-042.corp.example has been pending 22 min"), "{text}");
     assert!(text.contains(ACTION) && text.contains("about three days"), "{text}");
     assert!(!text.contains("offline"), "{text}");
     let reads = script.sent().len();

@@ -8,7 +8,6 @@ mod ledger;
 mod policy;
 mod slot;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -21,7 +20,8 @@ pub use policy::{QuotaPolicy, QuotaUse};
 pub(crate) use slot::Slot;
 pub(super) use slot::{Full, Ticket};
 
-type Families = HashMap<(Method, &'static str), Arc<Mutex<Family>>>;
+/// So few that looking through them is quicker than any map.
+type Families = Vec<((Method, &'static str), Arc<Mutex<Family>>)>;
 
 /// The families of one application's calls. A family is one method and route, as the service counts.
 pub(crate) struct Quotas {
@@ -43,7 +43,7 @@ impl Quotas {
     /// What is left of the family that the operation draws on.
     pub(crate) fn used(&self, spec: &'static Spec) -> QuotaUse {
         let now = self.clock.now();
-        let family = self.families().get(&key(spec)).cloned();
+        let family = find(&self.families(), spec);
         match family {
             Some(family) => lock(&family).used(now),
             None => Family::new(spec, self.policy).used(now),
@@ -53,14 +53,17 @@ impl Quotas {
     /// What is left of each family that was called so far.
     pub(crate) fn all_used(&self) -> Vec<QuotaUse> {
         let now = self.clock.now();
-        let families: Vec<_> = self.families().values().cloned().collect();
-        families.iter().map(|family| lock(family).used(now)).collect()
+        let families = self.families().clone();
+        families.iter().map(|(_, family)| lock(family).used(now)).collect()
     }
 
     fn family(&self, spec: &'static Spec) -> Arc<Mutex<Family>> {
         let mut families = self.families();
-        let new = || Arc::new(Mutex::new(Family::new(spec, self.policy)));
-        Arc::clone(families.entry(key(spec)).or_insert_with(new))
+        find(&families, spec).unwrap_or_else(|| {
+            let family = Arc::new(Mutex::new(Family::new(spec, self.policy)));
+            families.push(((spec.method.clone(), spec.route), Arc::clone(&family)));
+            family
+        })
     }
 
     fn families(&self) -> MutexGuard<'_, Families> {
@@ -68,8 +71,11 @@ impl Quotas {
     }
 }
 
-fn key(spec: &'static Spec) -> (Method, &'static str) {
-    (spec.method.clone(), spec.route)
+fn find(families: &Families, spec: &Spec) -> Option<Arc<Mutex<Family>>> {
+    let is_its = |((method, route), _): &&((Method, &str), _)| {
+        *route == spec.route && *method == spec.method
+    };
+    families.iter().find(is_its).map(|(_, family)| Arc::clone(family))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

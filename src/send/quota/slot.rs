@@ -17,6 +17,12 @@ pub(crate) struct Ticket {
     place: Place,
 }
 
+/// What is said of a wait whose end can't be told.
+const SOON: Duration = Duration::from_secs(1);
+
+/// For how long a request may be under way to which nobody listens any more.
+const UNDER_WAY: Duration = Duration::from_secs(30);
+
 /// The line is longer than the caller wants to wait: at least so long.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full(pub(crate) Duration);
@@ -43,7 +49,8 @@ impl Ticket {
             let granted = lock(&self.family).grant(self.place, now);
             let Err(opens) = granted else { break };
             if deadline.is_some_and(|deadline| now >= deadline) {
-                return Err(Full(lock(&self.family).shortest_wait(self.place, now)));
+                let wait = lock(&self.family).shortest_wait(self.place, now);
+                return Err(Full(wait.max(SOON)));
             }
             let woken = line.woken.notified();
             match sooner(opens, deadline) {
@@ -89,14 +96,10 @@ impl Slot {
         lock(&self.ticket.family).still_lets_through(self.ticket.place)
     }
 
-    /// The place in line it was had for.
-    pub(crate) fn ticket(&self) -> Ticket {
-        self.ticket.clone()
-    }
-
-    /// The request leaves now. Should nobody see an answer, it has arrived within `limit` if at all.
+    /// The request leaves now. Should nobody see an answer, it has arrived within `limit` if at all, or within what the
+    /// network may take where that is longer.
     pub(crate) fn leaves(&mut self, limit: Duration) {
-        self.end = Settled::Lost(self.ticket.clock.now() + limit);
+        self.end = Settled::Lost(self.ticket.clock.now() + limit.max(UNDER_WAY));
     }
 
     /// The request certainly never left.

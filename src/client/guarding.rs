@@ -1,0 +1,154 @@
+//! Holding calls against the guards before they leave.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Client, ClientBuilder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::guard::{About, Act, Guard, Keeper, Pass, Subject};
+use crate::model::Machine;
+use crate::operation::{Call, Spec};
+use crate::reads::{GetMachine, GetMachineAction};
+use crate::types::MachineId;
+
+impl ClientBuilder {
+    /// Holds every call that changes something against this guard. Several may be set; what one forbids is forbidden.
+    ///
+    /// ```
+    /// # use defender_response::{Client, ClientSecret, Guard, Limit, Rule};
+    /// # let id = "4f3c2d1e-0000-4000-8000-1a2b3c4d5e6f";
+    /// let guard = Guard::new().never(Rule::new().tag("tier-0")).at_most(Limit::new(20, 60));
+    /// let defender = Client::builder(ClientSecret::new(id, id, "secret")).guard(guard).build()?;
+    /// # Ok::<(), defender_response::Error>(())
+    /// ```
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.guards.push(guard);
+        self
+    }
+}
+
+impl Client {
+    /// A client that is held against this guard as well. It shares everything else with this one.
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration) for a rule with an operation that doesn't exist, or a blank pattern.
+    pub fn guarded(&self, guard: Guard) -> Result<Self> {
+        let mut client = self.clone();
+        client.guards = with(&self.guards, [guard])?;
+        Ok(client)
+    }
+
+    /// Leave for a call that changes something, or the rule that forbids it. `expected` is the name its machine has to have.
+    pub(crate) async fn admit(
+        &self,
+        spec: &'static Spec,
+        call: &Call,
+        expected: Option<&str>,
+    ) -> Result<Pass> {
+        let mut pass = Pass::default();
+        if self.guards.is_empty() && expected.is_none() {
+            return Ok(pass);
+        }
+        let named = |error: Error| error.of(spec.name, call.target());
+        let machine = self.subject(spec, call).await.map_err(|cause| {
+            let what = "what it is about could not be read and held against the guard, so nothing was sent";
+            named(cause.clone().instead(what).caused_by(cause))
+        })?;
+        let about = match (&machine, Subject::of(call)) {
+            (Some(machine), _) => About::Machine(machine),
+            (None, Subject::Nothing) => About::Nothing,
+            (None, _) => About::Untold,
+        };
+        let act = Act { operation: spec.name, about, contains: contains(call) };
+        let refused = |why: String| {
+            let name = machine.as_ref().and_then(|machine| machine.computer_dns_name.as_deref());
+            let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
+            named(Error::new(ErrorKind::Guarded, format!("{name}{why}; nothing was sent")))
+        };
+        if let (Some(expected), Some(machine)) = (expected, &machine) {
+            as_expected(expected, machine).map_err(refused)?;
+            if self.guards.is_empty() {
+                Keeper::new(Guard::new())
+                    .admit(&act, self.clock().now(), &mut pass)
+                    .map_err(refused)?;
+            }
+        }
+        for keeper in self.guards.iter() {
+            if let Err(why) = keeper.admit(&act, self.clock().now(), &mut pass) {
+                pass.give_back();
+                return Err(refused(why));
+            }
+        }
+        Ok(pass)
+    }
+
+    /// The machine that a call is about, if it is about one.
+    async fn subject(&self, spec: &'static Spec, call: &Call) -> Result<Option<Machine>> {
+        let reads = self.with_terms(|terms| terms.urgent |= spec.urgent);
+        let key = match Subject::of(call) {
+            Subject::Machine(key) => key.to_owned(),
+            Subject::Action(action) => {
+                match reads.send_read(&GetMachineAction::new(action)).await?.machine_id {
+                    Some(machine) => machine.as_str().to_owned(),
+                    None => return Ok(None),
+                }
+            }
+            Subject::Untold | Subject::Nothing => return Ok(None),
+        };
+        let read = match key.parse::<MachineId>() {
+            Ok(id) => GetMachine::by_id(&id),
+            Err(_) => GetMachine::by_name(key),
+        };
+        reads.send_read(&read).await.map(Some)
+    }
+}
+
+/// Gives a pass back where nothing was done for certain.
+pub(crate) fn settle_pass<T>(pass: Pass, outcome: &Result<T>, done: impl Fn(&T) -> bool) {
+    let counts = match outcome {
+        Ok(output) => done(output),
+        Err(error) => {
+            error.is_outcome_unknown()
+                || error.is_service()
+                || error.is_timeout()
+                || error.is_intermediary()
+                || error.is_after_an_unclear_try()
+        }
+    };
+    if !counts {
+        pass.give_back();
+    }
+}
+
+pub(super) fn with(
+    keepers: &[Arc<Keeper>],
+    guards: impl IntoIterator<Item = Guard>,
+) -> Result<Arc<[Arc<Keeper>]>> {
+    let mut all = keepers.to_vec();
+    for guard in guards {
+        guard.check()?;
+        all.push(Keeper::new(guard));
+    }
+    Ok(all.into())
+}
+
+/// Whether the call contains a device that isn't onboarded, which no other action reaches.
+fn contains(call: &Call) -> bool {
+    let body = call.body().and_then(|body| serde_json::from_slice::<Value>(body).ok());
+    body.is_some_and(|body| {
+        body.get("IsolationType").and_then(Value::as_str) == Some("UnManagedDevice")
+    })
+}
+
+/// By the full name, or by its first label if that is what was given.
+fn as_expected(expected: &str, machine: &Machine) -> Result<(), String> {
+    let expected = expected.trim().trim_end_matches('.');
+    let name = machine.computer_dns_name.as_deref().unwrap_or_default().trim_end_matches('.');
+    let label = name.split('.').next().unwrap_or_default();
+    let same = |own: &str| !own.is_empty() && own.to_lowercase() == expected.to_lowercase();
+    if same(name) || (!expected.contains('.') && same(label)) {
+        return Ok(());
+    }
+    Err(format!("the machine isn't the one that was expected, {expected:?}"))
+}

@@ -1,0 +1,35 @@
+//! How fast a wait for many actions reads, whatever their number.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+
+/// Reads a minute at most, lists and single ones together.
+const READS: usize = 60;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+pub(super) struct Pace(VecDeque<Instant>);
+
+impl Pace {
+    /// Waits until one more read is in order.
+    pub(super) async fn turn(&mut self, clock: &dyn Clock) {
+        loop {
+            let now = clock.now();
+            while self.0.front().is_some_and(|at| now.saturating_duration_since(*at) > MINUTE) {
+                self.0.pop_front();
+            }
+            match self.0.front() {
+                Some(first) if self.0.len() >= READS => {
+                    let passed = now.saturating_duration_since(*first);
+                    let left = MINUTE.saturating_sub(passed) + Duration::from_millis(1);
+                    tokio::time::sleep(left).await;
+                }
+                _ => break,
+            }
+        }
+        self.0.push_back(clock.now());
+    }
+}
