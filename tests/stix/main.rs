@@ -1,5 +1,6 @@
 //! STIX: what a pattern means, and that no text can do harm.
 
+mod damaged;
 mod example;
 mod feeds;
 mod golden;

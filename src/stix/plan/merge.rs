@@ -20,11 +20,12 @@ pub(super) struct Finished {
     pub(super) markings: HashMap<String, Tlp>,
     pub(super) objects: u64,
     pub(super) others: BTreeMap<String, u64>,
+    pub(super) unlisted: BTreeMap<SkipReason, u64>,
     pub(super) completeness: Completeness,
 }
 
 pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
-    let Finished { mut drafts, markings, objects, others, completeness } = finished;
+    let Finished { mut drafts, markings, objects, others, unlisted, completeness } = finished;
     drafts.sort_by_key(|draft| draft.index);
     let mut merge = Merge {
         policy: &policy,
@@ -41,7 +42,7 @@ pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
     let Merge { planned, withdrawals, .. } = merge;
     let indicators = in_order(planned, &mut sources);
 
-    let mut counts = Counts { objects, others, ..Counts::default() };
+    let mut counts = Counts { objects, others, unlisted, ..Counts::default() };
     count(&mut counts, &sources, &indicators);
     counts.withdrawals = withdrawals.len() as u64;
     let notes = policy.actions.notes;

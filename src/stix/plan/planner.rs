@@ -153,6 +153,9 @@ pub(super) struct Gather {
     /// Whether the last thing was no object, so that a long row of them is told once.
     in_junk: bool,
     others: BTreeMap<String, u64>,
+    unlisted: BTreeMap<SkipReason, u64>,
+    /// Text outside all objects couldn't be read.
+    lost: bool,
     markings: HashMap<String, Tlp>,
     /// Something was there that is STIX, or a container for it.
     anything: bool,
@@ -169,6 +172,8 @@ impl Gather {
             objects: 0,
             in_junk: false,
             others: BTreeMap::new(),
+            unlisted: BTreeMap::new(),
+            lost: false,
             markings: HashMap::new(),
             anything: false,
             more_pages: false,
@@ -272,8 +277,15 @@ impl Gather {
     }
 
     fn finish(self, incomplete: Option<String>) -> Plan {
+        let unlisted: u64 = self.unlisted.values().sum();
         let completeness = match incomplete {
             Some(why) => Completeness::Incomplete(why),
+            None if unlisted > 0 => Completeness::Incomplete(format!(
+                "{unlisted} lines or objects can't be read, besides those that are told one by one"
+            )),
+            None if self.lost => Completeness::Incomplete(
+                "the feed has text outside its objects, or lines that can't be read".to_owned(),
+            ),
             None if self.more_pages => Completeness::MorePages,
             None => Completeness::Whole,
         };
@@ -282,14 +294,14 @@ impl Gather {
             markings: self.markings,
             objects: self.objects,
             others: self.others,
+            unlisted: self.unlisted,
             completeness,
         };
         merge(finished, self.policy)
     }
 
-    fn broken(&mut self, what: &str, text: &[u8]) {
+    fn broken(&mut self, what: &str, glimpse: &Glimpse) {
         let index = self.next_index();
-        let glimpse = Glimpse::of(text);
         self.anything |= glimpse.kind.is_some();
         let skip = Skip::new(SkipReason::InvalidObject, what);
         self.drafts.push(Draft::unreadable(index, glimpse.id.as_deref(), skip));
@@ -306,7 +318,7 @@ impl Sink for Gather {
     fn object(&mut self, text: &[u8]) {
         match serde_json::from_slice::<Object<'_>>(text) {
             Ok(object) => self.one(&object),
-            Err(error) => self.broken(&error.to_string(), text),
+            Err(error) => self.broken(&error.to_string(), &Glimpse::of(text)),
         }
     }
 
@@ -324,12 +336,18 @@ impl Sink for Gather {
     }
 
     fn no_object(&mut self, what: &'static str, beginning: &[u8]) {
-        if self.in_junk {
-            self.index += 1;
-            return;
+        let glimpse = Glimpse::of(beginning);
+        if self.in_junk && glimpse.kind.is_none() && glimpse.id.is_none() {
+            self.next_index();
+            *self.unlisted.entry(SkipReason::InvalidObject).or_default() += 1;
+        } else {
+            self.broken(what, &glimpse);
         }
-        self.broken(what, beginning);
         self.in_junk = true;
+    }
+
+    fn lost(&mut self) {
+        self.lost = true;
     }
 
     fn container(&mut self, more: Option<bool>) {

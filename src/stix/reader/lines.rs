@@ -5,10 +5,8 @@ use super::{Reader, Sink, State};
 impl Reader {
     /// Passes over the line whose beginning this is.
     pub(super) fn junk<S: Sink>(&mut self, line: &[u8], sink: &mut S) {
-        if !self.junk_told {
-            sink.no_object("the line isn't an object", line);
-            self.junk_told = true;
-        }
+        sink.no_object("the line isn't an object", line);
+        sink.lost();
         self.state = State::Junk;
     }
 
@@ -67,6 +65,8 @@ mod tests {
         fn too_long(&mut self, _: &[u8]) {}
 
         fn no_object(&mut self, _: &'static str, _: &[u8]) {}
+
+        fn lost(&mut self) {}
 
         fn container(&mut self, _: Option<bool>) {}
     }

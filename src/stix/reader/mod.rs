@@ -43,6 +43,9 @@ pub(super) trait Sink {
     /// Something that is no object, by its beginning.
     fn no_object(&mut self, what: &'static str, beginning: &[u8]);
 
+    /// Text outside all containers and objects can't be read, so what it held isn't known.
+    fn lost(&mut self);
+
     /// A container has ended, and said whether there are more pages.
     fn container(&mut self, more: Option<bool>);
 }
@@ -67,6 +70,8 @@ enum Frame {
 
 enum State {
     Between,
+    /// In a byte-order mark before a line or an object, behind so many of its bytes.
+    Mark(usize),
     /// Inside an object; `kept` has its beginning.
     Object(Scanner),
     /// Inside an object that is too long.
@@ -94,8 +99,6 @@ pub(super) struct Reader {
     at: u64,
     /// How much of a byte-order mark has been seen; `None` behind it.
     mark: Option<usize>,
-    /// Lines of junk one after another are told once.
-    junk_told: bool,
     #[cfg(test)]
     scanned: u64,
 }
@@ -109,7 +112,6 @@ impl Reader {
             offset: 0,
             at: 0,
             mark: Some(0),
-            junk_told: false,
             #[cfg(test)]
             scanned: 0,
         }
@@ -157,6 +159,10 @@ impl Reader {
         match self.state {
             State::Stopped(stop) => Err(stop),
             State::Between | State::Junk if self.frames.is_empty() => Ok(()),
+            State::Mark(_) => {
+                self.junk(&[], sink);
+                Ok(())
+            }
             State::Object(_) if self.frames.is_empty() => {
                 let text = std::mem::take(&mut self.kept);
                 self.swallowed_lines(&text, sink);
@@ -176,6 +182,7 @@ impl Reader {
             let before = rest.len() as u64;
             rest = match std::mem::replace(&mut self.state, State::Between) {
                 State::Between => self.between(rest, &mut valid, &mut row, sink),
+                State::Mark(seen) => self.mark(seen, rest, sink),
                 State::Object(scanner) => self.inside(scanner, rest, sink),
                 State::TooLong(scanner) => self.too_long(scanner, rest, sink),
                 State::Tail(scanner) => self.tail(scanner, rest, sink),
@@ -229,7 +236,6 @@ impl Reader {
         match rest.first() {
             None => rest,
             Some(b'{') => {
-                self.junk_told = false;
                 if let Some((object, length)) = Object::first_of(valid.from(rest)) {
                     row.push(object);
                     return rest.get(length..).unwrap_or_default();
@@ -253,6 +259,10 @@ impl Reader {
                 }
                 behind
             }
+            Some(first) if self.frames.is_empty() && BYTE_ORDER_MARK.first() == Some(first) => {
+                self.state = State::Mark(1);
+                behind
+            }
             Some(_) if self.frames.is_empty() => {
                 self.junk(&[], sink);
                 rest
@@ -272,6 +282,20 @@ impl Reader {
                 rest
             }
         }
+    }
+
+    /// Passes over a byte-order mark, as files that were joined have it between them.
+    fn mark<'p, S: Sink>(&mut self, seen: usize, piece: &'p [u8], sink: &mut S) -> &'p [u8] {
+        let expected = BYTE_ORDER_MARK.get(seen..).unwrap_or_default();
+        let fitting = expected.iter().zip(piece).take_while(|(a, b)| a == b).count();
+        if fitting == expected.len() {
+            self.state = State::Between;
+        } else if fitting == piece.len() {
+            self.state = State::Mark(seen + fitting);
+        } else {
+            self.junk(&[], sink);
+        }
+        piece.get(fitting..).unwrap_or_default()
     }
 
     fn open(&mut self, frame: Frame) {
@@ -306,6 +330,7 @@ impl Reader {
                 self.glimpse(head);
                 sink.too_long(&std::mem::take(&mut self.kept));
                 if matches!(step, Step::Broken(_)) {
+                    sink.lost();
                     self.state = State::Junk;
                 }
             }
@@ -359,6 +384,7 @@ impl Reader {
             Step::Objects(_) => self.open(Frame::Envelope(scanner)),
             Step::Broken(_) if self.frames.is_empty() => {
                 sink.too_long(&kept);
+                sink.lost();
                 self.state = State::Junk;
             }
             Step::Broken(_) => self.stop(Stop::Malformed, used),
