@@ -123,3 +123,46 @@ fn a_withdrawal_needs_no_protection() {
     revoked["revoked"] = true.into();
     assert_eq!(plan(&[revoked], &options()).withdrawals().len(), 1);
 }
+
+#[test]
+fn another_spelling_of_a_hosts_root_is_protected_as_the_root() {
+    for path in [
+        "",
+        "/",
+        "?",
+        "/?",
+        "//",
+        "/#x",
+        "/?#x",
+        "/.",
+        "/./",
+        "/a/..",
+        "/a/../",
+        "/%2e",
+        "/%2E/",
+        "//a/.%2e/",
+    ] {
+        for host in ["https://www.google.com", "http://github.com:80"] {
+            protected(&url(&format!("{host}{path}")));
+        }
+    }
+    protected(&url("github.com/?"));
+    for path in ["/a", "/?a", "/../a", "/.a", "/%2ea", "/a/.", "/??"] {
+        assert!(made(&url(&format!("https://github.com{path}")), &options()).is_ok(), "{path}");
+    }
+}
+
+#[test]
+fn a_url_within_a_url_does_not_hide_its_host() {
+    protected(&url("login.microsoftonline.com/x?u=http://evil.example/"));
+    assert!(made(&url("evil.example/x?u=http://login.live.com/"), &options()).is_ok());
+}
+
+#[test]
+fn suffixes_of_clouds_and_countries_are_protected_but_not_what_lies_in_them() {
+    for name in ["ad.jp", "compute.amazonaws.com", "amplifyapp.com", "static2.sharepointonline.com"]
+    {
+        protected(&domain(name));
+        assert!(made(&domain(&format!("evil.{name}")), &options()).is_ok(), "{name}");
+    }
+}

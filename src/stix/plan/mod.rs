@@ -3,6 +3,7 @@
 mod actions;
 mod draft;
 mod feed;
+mod hosts;
 mod index;
 mod json;
 mod merge;

@@ -7,6 +7,8 @@ mod alternative;
 mod target;
 mod value;
 
+pub(super) use value::is_root;
+
 use std::collections::HashSet;
 use std::net::IpAddr;
 

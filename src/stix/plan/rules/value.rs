@@ -84,6 +84,9 @@ fn address_value(address: IpAddr, notes: Notes) -> Read<Value> {
 pub(super) fn domain(text: &str) -> Read<Value> {
     let (name, refanged) = refang(trimmed(text));
     let name = name.strip_suffix('.').unwrap_or(&name);
+    if name.ends_with('.') {
+        return Err(invalid("not a domain, it ends with several dots", name));
+    }
     let notes = Notes::NONE.with_if(refanged, Note::Refanged);
     if let Ok(address) = name.parse::<IpAddr>() {
         return address_value(address, notes.with(Note::AddressAsDomain).with(Note::OutboundOnly));
@@ -159,10 +162,9 @@ pub(super) fn url(text: &str, policy: &Policy) -> Read<Value> {
     };
     notes = notes.with_if(fragment, Note::FragmentDropped);
     let (host, port) = split_port(&authority);
-    let is_root = matches!(path, "" | "/");
     let Some(scheme) = scheme else {
         let mended = notes.with(Note::UrlWithoutScheme);
-        if is_root && port.is_empty() {
+        if matches!(path, "" | "/") && port.is_empty() {
             return bare_host(host, mended, policy);
         }
         let host = url_host(host, text)?;
@@ -219,6 +221,23 @@ fn bare_host(host: &str, notes: Notes, policy: &Policy) -> Read<Value> {
     Ok(Value { notes: kept.with_if(!address, Note::WholeHost), ..value })
 }
 
+/// Whether what follows a URL's host leads to the host's root, however it is spelt: `/`, `//`, `/?`, `/a/..`, `/%2e`.
+pub(in crate::stix::plan) fn is_root(path: &str) -> bool {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    if !query.is_empty() {
+        return false;
+    }
+    if path.bytes().all(|b| b == b'/') {
+        return true;
+    }
+    let dots = |segment: &str| {
+        segment.starts_with('.') || segment.get(..3).is_some_and(|s| s.eq_ignore_ascii_case("%2e"))
+    };
+    path.split('/').any(dots)
+        && url::Url::parse(&format!("http://h{path}"))
+            .is_ok_and(|url| url.path().bytes().all(|b| b == b'/'))
+}
+
 /// The host of a URL.
 struct Host {
     name: String,
@@ -250,6 +269,9 @@ fn url_host(host: &str, url: &str) -> Read<Host> {
         Some(name) => (name, "."),
         None => (host, ""),
     };
+    if name.ends_with('.') {
+        return Err(invalid("a URL whose host isn't one", url));
+    }
     if let Some(mut name) = ascii_domain(name) {
         name.push_str(dot);
         return Ok(Host { name, ascii: dot.is_empty() });
@@ -276,7 +298,7 @@ fn finish(
     if value.len() > policy.options.longest_url {
         return Err(Skip::new(SkipReason::TooLong, value));
     }
-    let root = matches!(path, "" | "/");
+    let root = is_root(path);
     if root && policy.options.without_root_urls {
         return Err(Skip::new(SkipReason::RootUrl, value));
     }
@@ -287,7 +309,8 @@ fn finish(
         && path.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*'));
     if !plain {
         value = slow_url(&value).map_err(|what| invalid(&format!("not a URL, {what}"), &value))?;
-        if let Ok(parsed) = url::Url::parse(&value)
+        let absolute = if scheme.is_empty() { "http://" } else { "" };
+        if let Ok(parsed) = url::Url::parse(&format!("{absolute}{value}"))
             && matches!(parsed.host(), Some(url::Host::Ipv4(_)))
             && parsed.host_str() != Some(&host.name)
         {
