@@ -106,3 +106,45 @@ fn lines_that_name_nothing_are_counted() {
     assert_eq!(plan.counts().objects, 102);
     assert!(plan.table().to_string().contains("InvalidObject 99"));
 }
+
+#[test]
+fn what_cannot_be_read_is_told_up_to_a_number_and_counted_behind_it() {
+    for thing in [r#"{"a":1}"#, r#"{"type":"indicator"}"#, r#"{"a":01}"#] {
+        let feed = format!("[{}{thing},{}]", format!("{thing},").repeat(10_999), object("a"));
+        let plan = read(&feed).unwrap();
+        whole(&plan);
+        assert_eq!(values(&plan), ["a.example"]);
+        assert_eq!(plan.sources().len(), 10_001, "{thing}");
+        assert_eq!(plan.counts().unlisted[&SkipReason::InvalidObject], 1000, "{thing}");
+        assert!(!plan.is_complete(), "{thing}");
+    }
+}
+
+#[test]
+fn more_pages_are_heard_of_however_it_is_said() {
+    let a = object("a");
+    let envelope = |says: &str| format!(r#"{{{says}"objects":[{a}]}}"#);
+    for more in [r#""more":"true","#, r#""more":" TRUE ","#, r#""next":"abc","#, r#""next":7,"#] {
+        for feed in [
+            envelope(more),
+            format!(r#"{{"objects":[{a}],{}}}"#, more.trim_end_matches(',')),
+            format!(r#"{{{}}}{a}"#, more.trim_end_matches(',')),
+            format!("{}{}", envelope(more), bundle("b")),
+            format!("{}{}", envelope(more), envelope("")),
+        ] {
+            assert_eq!(both(&feed).completeness(), &Completeness::MorePages, "{feed}");
+        }
+    }
+    for last in [
+        r#""more":false,"#,
+        r#""more":"false","next":"abc","#,
+        r#""next":null,"#,
+        r#""next":"","#,
+        r#""more":null,"#,
+        r#""x":{"more":true,"next":"a"},"#,
+    ] {
+        assert!(both(&envelope(last)).is_complete(), "{last}");
+    }
+    let cleared = format!("{}{}", envelope(r#""next":"2","#), envelope(r#""more":"False","#));
+    assert!(both(&cleared).is_complete());
+}

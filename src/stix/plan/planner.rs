@@ -195,8 +195,8 @@ impl Gather {
     fn one(&mut self, object: &Object<'_>) {
         let Some(kind) = object.kind.text() else {
             if object.id.text().is_none() && !object.is_more_than_an_envelope {
-                self.container(crate::stix::reader::truth(&object.more).ok().flatten());
-                return;
+                let more = crate::stix::reader::truth(&object.more).ok().flatten();
+                return self.container(more.or(object.next.then_some(true)));
             }
             let index = self.next_index();
             let skip = Skip::new(SkipReason::InvalidObject, "it has no type");
@@ -352,6 +352,6 @@ impl Sink for Gather {
 
     fn container(&mut self, more: Option<bool>) {
         self.anything = true;
-        self.more_pages = more == Some(true);
+        self.more_pages = more.unwrap_or(self.more_pages);
     }
 }

@@ -27,6 +27,8 @@ pub(in crate::stix) struct Object<'a> {
     pub(in crate::stix) markings: Texts<'a>,
     pub(in crate::stix) inner: Inner<'a>,
     pub(in crate::stix) more: Member<'a>,
+    /// Whether it names a next page.
+    pub(in crate::stix) next: bool,
     /// Whether it holds anything but what an envelope without objects holds.
     pub(in crate::stix) is_more_than_an_envelope: bool,
 }
@@ -107,6 +109,11 @@ impl<'a> Object<'a> {
                 Ok(())
             }
             "more" => once(&mut self.more, name, members),
+            "next" => {
+                let next: Member<'_> = members.next_value()?;
+                self.next |= !matches!(next, Member::Absent) && next.text() != Some("");
+                Ok(())
+            }
             "objects" if matches!(self.kind.text(), None | Some("bundle")) => {
                 members.next_value::<NoList>().map(drop)
             }
