@@ -94,17 +94,28 @@ fn a_revoked_version_revokes_wherever_it_stands() {
 }
 
 #[test]
-fn a_revocation_without_a_pattern_withdraws_what_the_newest_version_before_said() {
+fn a_revocation_withdraws_what_any_version_said() {
     let bare = json!({"type": "indicator", "id": "indicator--1", "modified": "2026-03-01T00:00:00Z", "revoked": true});
     let one = with(1, A, json!({"modified": "2026-01-01T00:00:00Z"}));
     let two = with(1, B, json!({"modified": "2026-02-01T00:00:00Z"}));
-    for objects in
-        [[&one, &two, &bare], [&bare, &one, &two], [&two, &bare, &one], [&bare, &two, &one]]
-    {
-        let objects: Vec<_> = objects.into_iter().cloned().collect();
-        let plan = plan(&objects, &options());
-        let withdrawn: Vec<_> = plan.withdrawals().iter().map(|w| w.value.as_str()).collect();
-        assert_eq!(withdrawn, ["b.example"]);
+    let ends = [
+        (&bare, vec!["a.example", "b.example"]),
+        (&changed, vec!["a.example", "b.example", "c.example"]),
+    ];
+    for (revoked, expected) in ends {
+        for objects in [
+            [&one, &two, revoked],
+            [revoked, &one, &two],
+            [&two, revoked, &one],
+            [revoked, &two, &one],
+        ] {
+            let objects: Vec<_> = objects.into_iter().cloned().collect();
+            let plan = plan(&objects, &options());
+            let mut withdrawn: Vec<_> =
+                plan.withdrawals().iter().map(|w| w.value.as_str()).collect();
+            withdrawn.sort_unstable();
+            assert_eq!(withdrawn, expected);
+        }
     }
 }
 

@@ -11,17 +11,6 @@ const RED: &str = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
 const CLEAR: &str = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9";
 
 #[test]
-fn a_revocation_withdraws_what_it_says_itself() {
-    let old = with(1, A, json!({"modified": "2026-01-01T00:00:00Z"}));
-    let revoked = with(1, B, json!({"modified": "2026-02-01T00:00:00Z", "revoked": true}));
-    for objects in [[old.clone(), revoked.clone()], [revoked, old]] {
-        let plan = plan(&objects, &options());
-        let withdrawn: Vec<_> = plan.withdrawals().iter().map(|w| w.value.as_str()).collect();
-        assert_eq!(withdrawn, ["b.example"]);
-    }
-}
-
-#[test]
 fn a_revocation_whose_pattern_makes_nothing_says_why() {
     for (pattern, reason) in [
         ("no pattern", SkipReason::InvalidPattern),

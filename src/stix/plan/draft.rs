@@ -23,10 +23,6 @@ pub(super) enum Verdict {
     Skipped(Skip),
 }
 
-/// By what versions are told apart; what has no time is older than what has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(Option<Timestamp>);
-
 /// An indicator object, read.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -40,8 +36,8 @@ pub(super) struct Draft {
     pub(super) verdict: Verdict,
     pub(super) atoms: Vec<Atom>,
     pub(super) left_out: Vec<LeftOut>,
-    /// Of which version the values are, if a revoked one has none of its own.
-    values_of: Option<Version>,
+    /// What its other versions made.
+    pub(super) past: Vec<Atom>,
     pub(super) tlp: Option<Tlp>,
     /// Markings whose definitions have yet to come.
     pub(super) markings: Vec<String>,
@@ -64,7 +60,7 @@ impl Draft {
             verdict: Verdict::Skipped(skip),
             atoms: Vec::new(),
             left_out: Vec::new(),
-            values_of: None,
+            past: Vec::new(),
             tlp: None,
             markings: Vec::new(),
         }
@@ -76,13 +72,8 @@ impl Draft {
 
     /// A revoked version that says nothing of the pattern revokes what the newest version before it said.
     pub(super) fn take_values(&mut self, older: &mut Self) {
-        let known = older.values_of.unwrap_or(Version(older.modified));
-        let newest = self.values_of.is_none_or(|of| of <= known);
-        let own = !self.atoms.is_empty() && self.values_of.is_none();
-        if self.is_revoked() && !own && newest && !older.atoms.is_empty() {
-            self.atoms = std::mem::take(&mut older.atoms);
-            self.values_of = Some(known);
-        }
+        self.past.append(&mut older.past);
+        self.past.append(&mut older.atoms);
     }
 
     /// An indicator object.

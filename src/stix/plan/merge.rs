@@ -85,6 +85,8 @@ impl Merge<'_> {
                 let mut places = Vec::with_capacity(atoms.len());
                 for atom in atoms {
                     let (modified, confidence) = (draft.modified, draft.confidence);
+        let past = std::mem::take(&mut draft.past);
+        let atoms = if draft.is_revoked() { [atoms, past].concat() } else { atoms };
                     places.extend(self.plan(place, atom, until, modified, confidence));
                 }
                 Fate::Planned(places)
