@@ -5,7 +5,7 @@ use super::outcome::Cause;
 use super::rules::{Atom, Compiled, Policy, Value, compile};
 use super::skip::{LeftOut, Skip, SkipReason};
 use super::time::when;
-use super::tlp::Tlp;
+use super::tlp::{Tlp, marking_key};
 use crate::stix::Pattern;
 use crate::stix::reader::{Member, Object, truth};
 use crate::types::{Timestamp, printable, trimmed};
@@ -227,9 +227,10 @@ impl Draft {
             return Err(Skip::new(SkipReason::Label, "none of those asked for"));
         }
         for marking in object.markings.items.iter().chain(&object.inner.marking_refs) {
-            match Tlp::of_marking(marking) {
+            let marking = marking_key(marking);
+            match Tlp::of_marking(&marking) {
                 Some(tlp) => self.tlp = self.tlp.max(Some(tlp)),
-                None => self.markings.push(printable(marking, LONGEST_ID)),
+                None => self.markings.push(marking),
             }
         }
         let named = labels().filter_map(|label| Tlp::of_label(label)).max();

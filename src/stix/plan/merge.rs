@@ -18,6 +18,8 @@ use crate::types::Timestamp;
 pub(super) struct Finished {
     pub(super) drafts: Vec<Draft>,
     pub(super) markings: HashMap<String, Tlp>,
+    /// Definitions of other markings weren't kept.
+    pub(super) markings_lost: bool,
     pub(super) objects: u64,
     pub(super) others: BTreeMap<String, u64>,
     pub(super) unlisted: BTreeMap<SkipReason, u64>,
@@ -25,11 +27,13 @@ pub(super) struct Finished {
 }
 
 pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
-    let Finished { mut drafts, markings, objects, others, unlisted, completeness } = finished;
+    let Finished { mut drafts, markings, markings_lost, objects, others, unlisted, completeness } =
+        finished;
     drafts.sort_by_key(|draft| draft.index);
     let mut merge = Merge {
         policy: &policy,
         markings: &markings,
+        markings_lost,
         planned: Vec::with_capacity(drafts.len()),
         by_value: Index::for_about(drafts.len()),
         withdrawn: Vec::new(),
@@ -64,6 +68,7 @@ pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
 struct Merge<'m> {
     policy: &'m Policy,
     markings: &'m HashMap<String, Tlp>,
+    markings_lost: bool,
     planned: Vec<Planned>,
     by_value: Index,
     /// What is to be withdrawn, with the place of its source.
@@ -78,7 +83,7 @@ impl Merge<'_> {
         if let Verdict::Active(_) = draft.verdict
             && let Some(tlp) = self.too_strict(&draft)
         {
-            draft.verdict = Verdict::Skipped(Skip::new(SkipReason::Tlp, tlp.to_string()));
+            draft.verdict = Verdict::Skipped(Skip::new(SkipReason::Tlp, tlp));
         }
         let fate = match draft.verdict {
             Verdict::Active(until) => {
@@ -108,10 +113,15 @@ impl Merge<'_> {
         }
     }
 
-    fn too_strict(&self, draft: &Draft) -> Option<Tlp> {
+    fn too_strict(&self, draft: &Draft) -> Option<String> {
+        let most = self.policy.options.tlp_at_most;
+        let unknown = || draft.markings.iter().any(|id| !self.markings.contains_key(id));
+        if self.markings_lost && most < Tlp::Red && unknown() {
+            return Some("its marking may be one of those beyond the first 10,000".to_owned());
+        }
         let defined = draft.markings.iter().filter_map(|id| self.markings.get(id)).max();
         let tlp = draft.tlp.max(defined.copied());
-        tlp.filter(|tlp| *tlp > self.policy.options.tlp_at_most)
+        tlp.filter(|tlp| *tlp > most).map(|tlp| tlp.to_string())
     }
 
     /// Where the value stands, if the source hadn't brought it before.

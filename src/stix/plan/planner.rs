@@ -13,7 +13,7 @@ use super::options::PlanOptions;
 use super::outcome::Completeness;
 use super::rules::Policy;
 use super::skip::{Skip, SkipReason};
-use super::tlp::Tlp;
+use super::tlp::{Tlp, marking_key};
 use crate::error::{Error, Result};
 use crate::stix::reader::{Glimpse, Object, Reader, Sink, Stop};
 
@@ -161,6 +161,8 @@ pub(super) struct Gather {
     anything: bool,
     more_pages: bool,
 }
+    /// There were more definitions than are kept.
+    markings_lost: bool,
 
 impl Gather {
     fn new(policy: Policy) -> Self {
@@ -180,6 +182,7 @@ impl Gather {
         }
     }
 
+            markings_lost: false,
     fn is_nothing(&self) -> bool {
         !self.anything
     }
@@ -239,15 +242,18 @@ impl Gather {
     fn define(&mut self, object: &Object<'_>) {
         let name = object.name.text().and_then(Tlp::of_label);
         let tlp = object.inner.tlp.as_deref().and_then(Tlp::named).or(name);
-        if let (Some(id), Some(tlp)) = (object.id.text(), tlp)
-            && self.markings.len() < MOST_MARKINGS
-        {
-            let strictest = self.markings.entry(crate::types::printable(id, 250)).or_insert(tlp);
+        let (Some(id), Some(tlp)) = (object.id.text(), tlp) else { return };
+        let id = marking_key(id);
+        if let Some(strictest) = self.markings.get_mut(&id) {
             *strictest = tlp.max(*strictest);
         }
     }
 
     /// Adds an object, of whose versions the newest stays.
+        } else if self.markings.len() < MOST_MARKINGS {
+            self.markings.insert(id, tlp);
+        } else {
+            self.markings_lost = true;
     fn add(&mut self, draft: Draft) {
         if draft.id.is_empty() {
             return self.drafts.push(draft);
@@ -296,6 +302,7 @@ impl Gather {
             others: self.others,
             unlisted: self.unlisted,
             completeness,
+            markings_lost: self.markings_lost,
         };
         merge(finished, self.policy)
     }

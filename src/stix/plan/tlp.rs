@@ -20,7 +20,7 @@ pub enum Tlp {
 }
 
 impl Tlp {
-    /// By the id of one of the markings that the STIX specification and OASIS define.
+    /// By the id of one of the markings that the STIX specification and OASIS define, as [`marking_key`] writes it.
     pub(super) fn of_marking(id: &str) -> Option<Self> {
         Some(match id.strip_prefix("marking-definition--")? {
             "613f2e26-407d-48c7-9eca-b8e91df99dc9" | "94868c89-83c2-464b-929b-a1a8aa3c8487" => {
@@ -61,9 +61,15 @@ impl Tlp {
 
     /// By a label, which names it with its prefix.
     pub(super) fn of_label(label: &str) -> Option<Self> {
+        let label = label.trim();
         label.get(..4).filter(|prefix| prefix.eq_ignore_ascii_case("tlp:"))?;
         Self::named(label)
     }
+}
+
+/// A marking's id, by which it is looked up: ids are compared without regard to case.
+pub(super) fn marking_key(id: &str) -> String {
+    crate::types::printable(id.trim(), 250).to_ascii_lowercase()
 }
 
 impl fmt::Display for Tlp {
