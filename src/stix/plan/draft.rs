@@ -70,7 +70,7 @@ impl Draft {
         matches!(self.verdict, Verdict::Withdrawn(Cause::Revoked))
     }
 
-    /// A revoked version that says nothing of the pattern revokes what the newest version before it said.
+    /// Keeps what another version of it said: a revocation is of all that was ever said.
     pub(super) fn take_values(&mut self, older: &mut Self) {
         self.past.append(&mut older.past);
         self.past.append(&mut older.atoms);

@@ -85,13 +85,13 @@ impl Merge<'_> {
         {
             draft.verdict = Verdict::Skipped(Skip::new(SkipReason::Tlp, tlp));
         }
+        let past = std::mem::take(&mut draft.past);
+        let atoms = if draft.is_revoked() { [atoms, past].concat() } else { atoms };
         let fate = match draft.verdict {
             Verdict::Active(until) => {
                 let mut places = Vec::with_capacity(atoms.len());
                 for atom in atoms {
                     let (modified, confidence) = (draft.modified, draft.confidence);
-        let past = std::mem::take(&mut draft.past);
-        let atoms = if draft.is_revoked() { [atoms, past].concat() } else { atoms };
                     places.extend(self.plan(place, atom, until, modified, confidence));
                 }
                 Fate::Planned(places)

@@ -125,7 +125,7 @@ pub struct Counts {
     /// Sources that make none, by reason.
     pub skipped: BTreeMap<SkipReason, u64>,
     /// What couldn't be read and is no source of its own, by reason: of a row of lines or values that name neither a
-    /// type nor an id all but the first.
+    /// type nor an id all but the first, and whatever comes behind the first 10,000 that can't be read or have no id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unlisted: BTreeMap<SkipReason, u64>,
     /// Alternatives left out, by reason.

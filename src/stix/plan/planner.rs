@@ -19,6 +19,8 @@ use crate::stix::reader::{Glimpse, Object, Reader, Sink, Stop};
 
 /// So many types of other objects are counted by name.
 const MOST_TYPES: usize = 100;
+/// So many things that can't be read and have no id, or only in part, are told one by one.
+const MOST_UNREADABLE: u64 = 10_000;
 /// So many definitions of markings are kept.
 const MOST_MARKINGS: usize = 10_000;
 /// How much of a feed is read at once.
@@ -154,15 +156,17 @@ pub(super) struct Gather {
     in_junk: bool,
     others: BTreeMap<String, u64>,
     unlisted: BTreeMap<SkipReason, u64>,
+    /// How much was told that can't be read.
+    told: u64,
     /// Text outside all objects couldn't be read.
     lost: bool,
     markings: HashMap<String, Tlp>,
+    /// There were more definitions than are kept.
+    markings_lost: bool,
     /// Something was there that is STIX, or a container for it.
     anything: bool,
     more_pages: bool,
 }
-    /// There were more definitions than are kept.
-    markings_lost: bool,
 
 impl Gather {
     fn new(policy: Policy) -> Self {
@@ -175,14 +179,15 @@ impl Gather {
             in_junk: false,
             others: BTreeMap::new(),
             unlisted: BTreeMap::new(),
+            told: 0,
             lost: false,
             markings: HashMap::new(),
+            markings_lost: false,
             anything: false,
             more_pages: false,
         }
     }
 
-            markings_lost: false,
     fn is_nothing(&self) -> bool {
         !self.anything
     }
@@ -203,8 +208,7 @@ impl Gather {
             }
             let index = self.next_index();
             let skip = Skip::new(SkipReason::InvalidObject, "it has no type");
-            self.drafts.push(Draft::unreadable(index, object.id.text(), skip));
-            return;
+            return self.unreadable(index, object.id.text(), skip);
         };
         if kind == "bundle" {
             return self.container(None);
@@ -246,17 +250,17 @@ impl Gather {
         let id = marking_key(id);
         if let Some(strictest) = self.markings.get_mut(&id) {
             *strictest = tlp.max(*strictest);
-        }
-    }
-
-    /// Adds an object, of whose versions the newest stays.
         } else if self.markings.len() < MOST_MARKINGS {
             self.markings.insert(id, tlp);
         } else {
             self.markings_lost = true;
+        }
+    }
+
+    /// Adds an object, of whose versions the newest stays.
     fn add(&mut self, draft: Draft) {
         if draft.id.is_empty() {
-            return self.drafts.push(draft);
+            return self.tell(draft);
         }
         let new = self.drafts.len();
         let drafts = &self.drafts;
@@ -298,11 +302,11 @@ impl Gather {
         let finished = Finished {
             drafts: self.drafts,
             markings: self.markings,
+            markings_lost: self.markings_lost,
             objects: self.objects,
             others: self.others,
             unlisted: self.unlisted,
             completeness,
-            markings_lost: self.markings_lost,
         };
         merge(finished, self.policy)
     }
@@ -311,7 +315,27 @@ impl Gather {
         let index = self.next_index();
         self.anything |= glimpse.kind.is_some();
         let skip = Skip::new(SkipReason::InvalidObject, what);
-        self.drafts.push(Draft::unreadable(index, glimpse.id.as_deref(), skip));
+        self.unreadable(index, glimpse.id.as_deref(), skip);
+    }
+
+    fn unreadable(&mut self, index: u64, id: Option<&str>, skip: Skip) {
+        if self.told >= MOST_UNREADABLE {
+            return *self.unlisted.entry(skip.reason).or_default() += 1;
+        }
+        self.tell(Draft::unreadable(index, id, skip));
+    }
+
+    /// What has no id isn't kept without end: it takes more room here than in the feed.
+    fn tell(&mut self, draft: Draft) {
+        match draft.verdict {
+            Verdict::Skipped(skip) if self.told >= MOST_UNREADABLE => {
+                *self.unlisted.entry(skip.reason).or_default() += 1;
+            }
+            _ => {
+                self.told += 1;
+                self.drafts.push(draft);
+            }
+        }
     }
 }
 
@@ -337,7 +361,7 @@ impl Sink for Gather {
             Some(kind) if kind != "indicator" => self.count(kind),
             _ => {
                 let skip = SkipReason::TooLarge.into();
-                self.drafts.push(Draft::unreadable(index, glimpse.id.as_deref(), skip));
+                self.unreadable(index, glimpse.id.as_deref(), skip);
             }
         }
     }
