@@ -128,7 +128,7 @@ fn more_pages_are_heard_of_however_it_is_said() {
         for feed in [
             envelope(more),
             format!(r#"{{"objects":[{a}],{}}}"#, more.trim_end_matches(',')),
-            format!(r#"{{{}}}{a}"#, more.trim_end_matches(',')),
+            format!("{{{}}}{a}", more.trim_end_matches(',')),
             format!("{}{}", envelope(more), bundle("b")),
             format!("{}{}", envelope(more), envelope("")),
         ] {

@@ -273,7 +273,7 @@ fn a_marking_that_came_after_too_many_is_taken_for_red() {
         (1..=most).map(definition).chain([object]).collect()
     };
     let skipped = |object: Value, most: u32, options: &PlanOptions| {
-        plan(&feed(object, most), options).counts().skipped.get(&SkipReason::Tlp).is_some()
+        plan(&feed(object, most), options).counts().skipped.contains_key(&SkipReason::Tlp)
     };
     assert!(skipped(marked(10_001), 10_001, &options()));
     assert!(!skipped(marked(10_000), 10_001, &options()), "one that is known");

@@ -6,7 +6,6 @@ use serde_json::json;
 use crate::made::{indicator, options, plan, with};
 
 const A: &str = "[domain-name:value = 'a.example']";
-const B: &str = "[domain-name:value = 'b.example']";
 const RED: &str = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
 const CLEAR: &str = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9";
 

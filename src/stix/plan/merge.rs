@@ -1,7 +1,7 @@
 //! From what was gathered of a feed to the plan: each value once, in order, and each source with what became of it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::draft::{Draft, Verdict};
 use super::index::Index;
@@ -9,7 +9,7 @@ use super::note::{Note, Notes};
 use super::outcome::{Cause, Completeness, Counts, Fate, Planned, Source, Withdrawal};
 use super::rules::{Atom, Policy, Value};
 use super::skip::{Skip, SkipReason};
-use super::tlp::Tlp;
+use super::tlp::{Markings, Tlp};
 use super::{Body, Plan};
 use crate::model::IndicatorType;
 use crate::types::Timestamp;
@@ -17,9 +17,7 @@ use crate::types::Timestamp;
 /// What was gathered.
 pub(super) struct Finished {
     pub(super) drafts: Vec<Draft>,
-    pub(super) markings: HashMap<String, Tlp>,
-    /// Definitions of other markings weren't kept.
-    pub(super) markings_lost: bool,
+    pub(super) markings: Markings,
     pub(super) objects: u64,
     pub(super) others: BTreeMap<String, u64>,
     pub(super) unlisted: BTreeMap<SkipReason, u64>,
@@ -27,13 +25,11 @@ pub(super) struct Finished {
 }
 
 pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
-    let Finished { mut drafts, markings, markings_lost, objects, others, unlisted, completeness } =
-        finished;
+    let Finished { mut drafts, markings, objects, others, unlisted, completeness } = finished;
     drafts.sort_by_key(|draft| draft.index);
     let mut merge = Merge {
         policy: &policy,
         markings: &markings,
-        markings_lost,
         planned: Vec::with_capacity(drafts.len()),
         by_value: Index::for_about(drafts.len()),
         withdrawn: Vec::new(),
@@ -67,8 +63,7 @@ pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
 
 struct Merge<'m> {
     policy: &'m Policy,
-    markings: &'m HashMap<String, Tlp>,
-    markings_lost: bool,
+    markings: &'m Markings,
     planned: Vec<Planned>,
     by_value: Index,
     /// What is to be withdrawn, with the place of its source.
@@ -115,12 +110,10 @@ impl Merge<'_> {
 
     fn too_strict(&self, draft: &Draft) -> Option<String> {
         let most = self.policy.options.tlp_at_most;
-        let unknown = || draft.markings.iter().any(|id| !self.markings.contains_key(id));
-        if self.markings_lost && most < Tlp::Red && unknown() {
+        if most < Tlp::Red && self.markings.may_lack(&draft.markings) {
             return Some("its marking may be one of those beyond the first 10,000".to_owned());
         }
-        let defined = draft.markings.iter().filter_map(|id| self.markings.get(id)).max();
-        let tlp = draft.tlp.max(defined.copied());
+        let tlp = draft.tlp.max(self.markings.strictest(&draft.markings));
         tlp.filter(|tlp| *tlp > most).map(|tlp| tlp.to_string())
     }
 

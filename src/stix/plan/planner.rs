@@ -1,6 +1,6 @@
 //! From a feed to a plan, piece by piece.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use super::options::PlanOptions;
 use super::outcome::Completeness;
 use super::rules::Policy;
 use super::skip::{Skip, SkipReason};
-use super::tlp::{Tlp, marking_key};
+use super::tlp::{Markings, Tlp};
 use crate::error::{Error, Result};
 use crate::stix::reader::{Glimpse, Object, Reader, Sink, Stop};
 
@@ -21,8 +21,6 @@ use crate::stix::reader::{Glimpse, Object, Reader, Sink, Stop};
 const MOST_TYPES: usize = 100;
 /// So many things that can't be read and have no id, or only in part, are told one by one.
 const MOST_UNREADABLE: u64 = 10_000;
-/// So many definitions of markings are kept.
-const MOST_MARKINGS: usize = 10_000;
 /// How much of a feed is read at once.
 const PIECE: usize = 128 * 1024;
 
@@ -158,14 +156,11 @@ pub(super) struct Gather {
     unlisted: BTreeMap<SkipReason, u64>,
     /// How much was told that can't be read.
     told: u64,
-    /// Text outside all objects couldn't be read.
-    lost: bool,
-    markings: HashMap<String, Tlp>,
-    /// There were more definitions than are kept.
-    markings_lost: bool,
+    markings: Markings,
     /// Something was there that is STIX, or a container for it.
     anything: bool,
-    more_pages: bool,
+    /// As far as the feed itself says.
+    completeness: Completeness,
 }
 
 impl Gather {
@@ -180,11 +175,9 @@ impl Gather {
             others: BTreeMap::new(),
             unlisted: BTreeMap::new(),
             told: 0,
-            lost: false,
-            markings: HashMap::new(),
-            markings_lost: false,
+            markings: Markings::default(),
             anything: false,
-            more_pages: false,
+            completeness: Completeness::Whole,
         }
     }
 
@@ -247,14 +240,7 @@ impl Gather {
         let name = object.name.text().and_then(Tlp::of_label);
         let tlp = object.inner.tlp.as_deref().and_then(Tlp::named).or(name);
         let (Some(id), Some(tlp)) = (object.id.text(), tlp) else { return };
-        let id = marking_key(id);
-        if let Some(strictest) = self.markings.get_mut(&id) {
-            *strictest = tlp.max(*strictest);
-        } else if self.markings.len() < MOST_MARKINGS {
-            self.markings.insert(id, tlp);
-        } else {
-            self.markings_lost = true;
-        }
+        self.markings.define(id, tlp);
     }
 
     /// Adds an object, of whose versions the newest stays.
@@ -293,16 +279,11 @@ impl Gather {
             None if unlisted > 0 => Completeness::Incomplete(format!(
                 "{unlisted} lines or objects can't be read, besides those that are told one by one"
             )),
-            None if self.lost => Completeness::Incomplete(
-                "the feed has text outside its objects, or lines that can't be read".to_owned(),
-            ),
-            None if self.more_pages => Completeness::MorePages,
-            None => Completeness::Whole,
+            None => self.completeness,
         };
         let finished = Finished {
             drafts: self.drafts,
             markings: self.markings,
-            markings_lost: self.markings_lost,
             objects: self.objects,
             others: self.others,
             unlisted: self.unlisted,
@@ -378,11 +359,18 @@ impl Sink for Gather {
     }
 
     fn lost(&mut self) {
-        self.lost = true;
+        if !matches!(self.completeness, Completeness::Incomplete(_)) {
+            let why = "the feed has text outside its objects, or lines that can't be read";
+            self.completeness = Completeness::Incomplete(why.to_owned());
+        }
     }
 
     fn container(&mut self, more: Option<bool>) {
         self.anything = true;
-        self.more_pages = more.unwrap_or(self.more_pages);
+        match (more, &self.completeness) {
+            (None, _) | (_, Completeness::Incomplete(_)) => {}
+            (Some(true), _) => self.completeness = Completeness::MorePages,
+            (Some(false), _) => self.completeness = Completeness::Whole,
+        }
     }
 }

@@ -1,8 +1,27 @@
 //! One object a line, and lines that aren't one.
 
-use super::{Reader, Sink, State};
+use super::{BYTE_ORDER_MARK, Reader, Sink, State};
 
 impl Reader {
+    /// Passes over a byte-order mark, as files that were joined have it between them.
+    pub(super) fn mark<'p, S: Sink>(
+        &mut self,
+        seen: usize,
+        piece: &'p [u8],
+        sink: &mut S,
+    ) -> &'p [u8] {
+        let expected = BYTE_ORDER_MARK.get(seen..).unwrap_or_default();
+        let fitting = expected.iter().zip(piece).take_while(|(a, b)| a == b).count();
+        if fitting == expected.len() {
+            self.state = State::Between;
+        } else if fitting == piece.len() {
+            self.state = State::Mark(seen + fitting);
+        } else {
+            self.junk(&[], sink);
+        }
+        piece.get(fitting..).unwrap_or_default()
+    }
+
     /// Passes over the line whose beginning this is.
     pub(super) fn junk<S: Sink>(&mut self, line: &[u8], sink: &mut S) {
         sink.no_object("the line isn't an object", line);

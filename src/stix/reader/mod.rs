@@ -284,20 +284,6 @@ impl Reader {
         }
     }
 
-    /// Passes over a byte-order mark, as files that were joined have it between them.
-    fn mark<'p, S: Sink>(&mut self, seen: usize, piece: &'p [u8], sink: &mut S) -> &'p [u8] {
-        let expected = BYTE_ORDER_MARK.get(seen..).unwrap_or_default();
-        let fitting = expected.iter().zip(piece).take_while(|(a, b)| a == b).count();
-        if fitting == expected.len() {
-            self.state = State::Between;
-        } else if fitting == piece.len() {
-            self.state = State::Mark(seen + fitting);
-        } else {
-            self.junk(&[], sink);
-        }
-        piece.get(fitting..).unwrap_or_default()
-    }
-
     fn open(&mut self, frame: Frame) {
         if self.frames.len() < DEEPEST {
             self.frames.push(frame);
