@@ -39,6 +39,14 @@ pub(crate) fn printable(text: &str, max: usize) -> String {
     out
 }
 
+/// Without blanks at its ends, of which by far most texts have none.
+pub(crate) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// The door for answers: what was sent is kept, however odd.
 pub(crate) trait AsSent {
     fn as_sent(text: &str) -> Self;
@@ -272,6 +280,14 @@ impl Timestamp {
     /// The time to the second, as the service's functions take it: `2019-09-22T08:44:05Z`.
     pub(crate) fn to_seconds(self) -> Self {
         Self(jiff::Timestamp::from_second(self.0.as_second()).unwrap_or(self.0))
+    }
+
+    /// By year, month and day, then hour, minute, second and nanosecond; `None` if there is no such time.
+    pub(crate) fn from_utc(date: (i16, i8, i8), time: (i8, i8, i8, i32)) -> Option<Self> {
+        let ((year, month, day), (hour, minute, second, nanosecond)) = (date, time);
+        let utc =
+            jiff::civil::DateTime::new(year, month, day, hour, minute, second, nanosecond).ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(utc).ok().map(Self)
     }
 
     /// The time so many whole seconds after 1970-01-01T00:00:00Z.

@@ -102,7 +102,9 @@ pub(crate) fn is_external(address: IpAddr) -> bool {
 fn is_external_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let shared = a == 100 && (64..128).contains(&b);
-    let protocols = (a, b, c) == (192, 0, 0);
+    // IETF protocols, AS112, AMT relays, 6to4 relays.
+    let protocols =
+        a == 192 && matches!((b, c), (0, 0) | (31, 196) | (52, 193) | (88, 99) | (175, 48));
     let benchmarks = a == 198 && (b == 18 || b == 19);
     !(a == 0
         || a >= 240
@@ -117,10 +119,17 @@ fn is_external_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_external_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
+    let [first, second, third, ..] = address.segments();
     let documentation = first == 0x2001 && second == 0x0db8 || first == 0x3fff && second < 0x1000;
+    // 2001::/23 is kept for protocols: Teredo, benchmarks, identifiers. 2620:4f:8000::/48 is AS112.
+    let protocols =
+        first == 0x2001 && second < 0x0200 || (first, second, third) == (0x2620, 0x004f, 0x8000);
+    // 6to4 is a way to the IPv4 address inside.
+    let [a, b] = second.to_be_bytes();
+    let [c, d] = third.to_be_bytes();
+    let inside = first != 0x2002 || is_external_v4(Ipv4Addr::new(a, b, c, d));
     // Everything that is routed lies in 2000::/3.
-    first & 0xe000 == 0x2000 && !documentation
+    first & 0xe000 == 0x2000 && !documentation && !protocols && inside
 }
 
 /// A domain name in lower case and A-labels.
@@ -253,6 +262,11 @@ mod tests {
             (IpAddress, "127.0.0.1", "external"),
             (IpAddress, "100.64.0.1", "external"),
             (IpAddress, "192.0.2.7", "external"),
+            (IpAddress, "192.88.99.1", "external"),
+            (IpAddress, "192.31.196.1", "external"),
+            (IpAddress, "2001:2::1", "external"),
+            (IpAddress, "2002:0a00:0001::1", "external"),
+            (IpAddress, "2620:4f:8000::1", "external"),
             (IpAddress, "fe80::1", "external"),
             (IpAddress, "fd00::1", "external"),
             (IpAddress, "::1", "external"),

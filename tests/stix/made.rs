@@ -33,7 +33,8 @@ pub fn whole(plan: &Plan) {
     let withdrawn: u64 = counts.withdrawn.values().sum();
     assert_eq!(counts.sources, counts.planned + withdrawn + skipped);
     assert_eq!(counts.sources, plan.sources().len() as u64);
-    assert_eq!(counts.objects, counts.sources + counts.others.values().sum::<u64>());
+    let others: u64 = counts.others.values().chain(counts.unlisted.values()).sum();
+    assert_eq!(counts.objects, counts.sources + others);
     for (at, planned) in plan.indicators().iter().enumerate() {
         assert!(!planned.sources.is_empty());
         assert!(planned.expires > plan.at(), "{planned:?}");

@@ -1,5 +1,6 @@
 //! STIX: what a pattern means, and that no text can do harm.
 
+mod damaged;
 mod example;
 mod feeds;
 mod golden;
@@ -14,6 +15,7 @@ mod properties;
 mod protection;
 mod refused;
 mod rules;
+mod several;
 mod soundness;
 #[cfg(feature = "stix2")]
 mod stix2;

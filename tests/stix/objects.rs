@@ -94,17 +94,33 @@ fn a_revoked_version_revokes_wherever_it_stands() {
 }
 
 #[test]
-fn a_revocation_without_a_pattern_withdraws_what_the_newest_version_before_said() {
+fn a_revocation_withdraws_what_any_version_said() {
     let bare = json!({"type": "indicator", "id": "indicator--1", "modified": "2026-03-01T00:00:00Z", "revoked": true});
+    let changed = with(
+        1,
+        "[domain-name:value = 'c.example']",
+        json!({"modified": "2026-03-01T00:00:00Z", "revoked": true}),
+    );
     let one = with(1, A, json!({"modified": "2026-01-01T00:00:00Z"}));
     let two = with(1, B, json!({"modified": "2026-02-01T00:00:00Z"}));
-    for objects in
-        [[&one, &two, &bare], [&bare, &one, &two], [&two, &bare, &one], [&bare, &two, &one]]
-    {
-        let objects: Vec<_> = objects.into_iter().cloned().collect();
-        let plan = plan(&objects, &options());
-        let withdrawn: Vec<_> = plan.withdrawals().iter().map(|w| w.value.as_str()).collect();
-        assert_eq!(withdrawn, ["b.example"]);
+    let ends = [
+        (&bare, vec!["a.example", "b.example"]),
+        (&changed, vec!["a.example", "b.example", "c.example"]),
+    ];
+    for (revoked, expected) in ends {
+        for objects in [
+            [&one, &two, revoked],
+            [revoked, &one, &two],
+            [&two, revoked, &one],
+            [revoked, &two, &one],
+        ] {
+            let objects: Vec<_> = objects.into_iter().cloned().collect();
+            let plan = plan(&objects, &options());
+            let mut withdrawn: Vec<_> =
+                plan.withdrawals().iter().map(|w| w.value.as_str()).collect();
+            withdrawn.sort_unstable();
+            assert_eq!(withdrawn, expected);
+        }
     }
 }
 
@@ -247,6 +263,33 @@ fn a_marking_that_the_feed_defines_counts_wherever_it_stands() {
         assert_eq!(plan.counts().skipped.get(&SkipReason::Tlp), Some(&1));
     }
     assert_eq!(reason(marked, &options()), None, "one that nobody defines");
+}
+
+#[test]
+fn a_marking_that_came_after_too_many_is_taken_for_red() {
+    let definition = |n: u32| json!({"type": "marking-definition", "id": format!("marking-definition--{n}"), "definition": {"tlp": if n > 10_000 { "red" } else { "green" }}});
+    let marked = |n: u32| a(json!({"object_marking_refs": [format!("marking-definition--{n}")]}));
+    let feed = |object: Value, most: u32| -> Vec<_> {
+        (1..=most).map(definition).chain([object]).collect()
+    };
+    let skipped = |object: Value, most: u32, options: &PlanOptions| {
+        plan(&feed(object, most), options).counts().skipped.contains_key(&SkipReason::Tlp)
+    };
+    assert!(skipped(marked(10_001), 10_001, &options()));
+    assert!(!skipped(marked(10_000), 10_001, &options()), "one that is known");
+    assert!(!skipped(marked(10_001), 10_000, &options()), "one that nobody defines");
+    assert!(!skipped(marked(10_001), 10_001, &options().tlp_at_most(Tlp::Red)));
+}
+
+#[test]
+fn markings_are_found_in_capitals_and_labels_with_blanks() {
+    let red = "MARKING-DEFINITION--5E57C739-391A-4EB3-B6BE-7D15CA92D5ED";
+    for members in [json!({"object_marking_refs": [red]}), json!({"labels": [" tlp:red"]})] {
+        assert_eq!(reason(a(members.clone()), &options()), Some(SkipReason::Tlp), "{members}");
+    }
+    let own = json!({"type": "marking-definition", "id": "marking-definition--ab", "definition": {"tlp": "red"}});
+    let marked = a(json!({"object_marking_refs": ["marking-definition--AB"]}));
+    assert!(plan(&[own, marked], &options()).indicators().is_empty());
 }
 
 #[test]

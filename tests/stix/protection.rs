@@ -81,6 +81,25 @@ fn the_callers_own_are_protected() {
 }
 
 #[test]
+fn networks_of_any_width_are_protected_to_their_edges() {
+    for (network, inside, outside) in [
+        ("93.184.216.34", "93.184.216.34", "93.184.216.35"),
+        ("93.184.0.0/15", "93.185.255.255", "93.186.0.0"),
+        ("0.0.0.0/0", "93.184.216.34", "2606:2800::1"),
+        ("2606:2800::/32", "2606:2800:ffff::1", "2606:2801::1"),
+        ("::/0", "2606:2800::1", "93.184.216.34"),
+    ] {
+        let options = options().protect_network(network);
+        for (address, holds) in [(inside, true), (outside, false)] {
+            let kind = if address.contains(':') { "ipv6-addr" } else { "ipv4-addr" };
+            let pattern = format!("[{kind}:value = '{address}']");
+            let refused = made(&pattern, &options) == Err(SkipReason::Protected);
+            assert_eq!(refused, holds, "{network} {pattern}");
+        }
+    }
+}
+
+#[test]
 fn a_protected_value_beside_others_is_left_out_alone() {
     let pattern = "[domain-name:value IN ('github.com', 'evil.example')]";
     assert_eq!(made(pattern, &options()), Ok(vec!["DomainName evil.example".to_owned()]));
@@ -103,4 +122,47 @@ fn a_withdrawal_needs_no_protection() {
     let mut revoked = indicator(1, &domain("github.com"));
     revoked["revoked"] = true.into();
     assert_eq!(plan(&[revoked], &options()).withdrawals().len(), 1);
+}
+
+#[test]
+fn another_spelling_of_a_hosts_root_is_protected_as_the_root() {
+    for path in [
+        "",
+        "/",
+        "?",
+        "/?",
+        "//",
+        "/#x",
+        "/?#x",
+        "/.",
+        "/./",
+        "/a/..",
+        "/a/../",
+        "/%2e",
+        "/%2E/",
+        "//a/.%2e/",
+    ] {
+        for host in ["https://www.google.com", "http://github.com:80"] {
+            protected(&url(&format!("{host}{path}")));
+        }
+    }
+    protected(&url("github.com/?"));
+    for path in ["/a", "/?a", "/../a", "/.a", "/%2ea", "/a/.", "/??"] {
+        assert!(made(&url(&format!("https://github.com{path}")), &options()).is_ok(), "{path}");
+    }
+}
+
+#[test]
+fn a_url_within_a_url_does_not_hide_its_host() {
+    protected(&url("login.microsoftonline.com/x?u=http://evil.example/"));
+    assert!(made(&url("evil.example/x?u=http://login.live.com/"), &options()).is_ok());
+}
+
+#[test]
+fn suffixes_of_clouds_and_countries_are_protected_but_not_what_lies_in_them() {
+    for name in ["ad.jp", "compute.amazonaws.com", "amplifyapp.com", "static2.sharepointonline.com"]
+    {
+        protected(&domain(name));
+        assert!(made(&domain(&format!("evil.{name}")), &options()).is_ok(), "{name}");
+    }
 }

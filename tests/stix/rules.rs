@@ -113,11 +113,28 @@ fn an_address_that_is_not_on_the_internet_is_skipped() {
         "240.0.0.1",
         "0.0.0.0",
         "100.64.0.1",
+        "192.88.99.1",
+        "192.52.193.1",
+        "192.175.48.1",
     ] {
         skips(&format!("[ipv4-addr:value = '{address}']"), SkipReason::NotExternal);
     }
-    for address in ["::1", "fe80::1", "fd00::1", "ff02::1", "2001:db8::1", "::ffff:10.0.0.1"] {
+    for address in [
+        "::1",
+        "fe80::1",
+        "fd00::1",
+        "ff02::1",
+        "2001:db8::1",
+        "::ffff:10.0.0.1",
+        "2001::1",
+        "2001:2::1",
+        "2002:0a00:0001::1",
+        "2620:4f:8000::1",
+    ] {
         skips(&format!("[ipv6-addr:value = '{address}']"), SkipReason::NotExternal);
+    }
+    for address in ["2001:200::1", "2002:5db8:d822::1", "2620:4f:8001::1"] {
+        assert!(made(&format!("[ipv6-addr:value = '{address}']"), &options()).is_ok(), "{address}");
     }
 }
 
@@ -129,9 +146,15 @@ fn a_domain_is_a_domain_with_its_subdomains() {
     makes("[domain-name:value = 'a_b.evil.example']", &["DomainName a_b.evil.example"]);
     noted("[domain-name:value = 'evil.example']", &[Note::CoversSubdomains]);
     noted("[domain-name:value = 'evil(.)example']", &[Note::Refanged, Note::CoversSubdomains]);
-    for domain in
-        ["evil", "*.evil.example", "evil.example/x", "_dmarc.evil.example", "a b.example", ""]
-    {
+    for domain in [
+        "evil",
+        "evil.example..",
+        "*.evil.example",
+        "evil.example/x",
+        "_dmarc.evil.example",
+        "a b.example",
+        "",
+    ] {
         skips(&format!("[domain-name:value = '{domain}']"), SkipReason::InvalidValue);
     }
 }
@@ -187,6 +210,25 @@ fn a_url_that_is_a_hosts_root_matches_the_whole_host() {
     let refused = options().without_root_urls();
     assert_eq!(made("[url:value = 'http://evil.example/']", &refused), Err(SkipReason::RootUrl));
     assert!(made("[url:value = 'http://evil.example/x']", &refused).is_ok());
+    for path in ["//", "/?", "?", "/a/..", "/%2e"] {
+        let pattern = format!("[url:value = 'http://evil.example{path}']");
+        makes(&pattern, &[&format!("Url http://evil.example{path}")]);
+        noted(&pattern, &[Note::WholeHost]);
+        assert_eq!(made(&pattern, &refused), Err(SkipReason::RootUrl), "{path}");
+    }
+}
+
+#[test]
+fn an_address_written_in_an_odd_way_is_no_host_of_a_url() {
+    for host in ["0x08.8.8.8", "010.8.8.8", "8.8.2056", "134744072.", "0x5d.184.216.34"] {
+        for url in [format!("{host}/x"), format!("{host}:80"), format!("http://{host}/x")] {
+            assert!(made(&format!("[url:value = '{url}']"), &options()).is_err(), "{url}");
+        }
+    }
+    for url in ["evil.example../x", "http://evil.example../x"] {
+        skips(&format!("[url:value = '{url}']"), SkipReason::InvalidValue);
+    }
+    makes("[url:value = '93.184.216.34/x']", &["Url 93.184.216.34/x"]);
 }
 
 #[test]

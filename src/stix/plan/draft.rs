@@ -2,13 +2,13 @@
 
 use super::note::{Note, Notes};
 use super::outcome::Cause;
-use super::rules::{Atom, Compiled, Policy, compile};
+use super::rules::{Atom, Compiled, Policy, Value, compile};
 use super::skip::{LeftOut, Skip, SkipReason};
 use super::time::when;
-use super::tlp::Tlp;
+use super::tlp::{Tlp, marking_key};
 use crate::stix::Pattern;
 use crate::stix::reader::{Member, Object, truth};
-use crate::types::{Timestamp, printable};
+use crate::types::{Timestamp, printable, trimmed};
 
 const LONGEST_ID: usize = 250;
 const LONGEST_NAME: usize = 200;
@@ -23,10 +23,6 @@ pub(super) enum Verdict {
     Skipped(Skip),
 }
 
-/// By what versions are told apart; what has no time is older than what has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(Option<Timestamp>);
-
 /// An indicator object, read.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -40,8 +36,8 @@ pub(super) struct Draft {
     pub(super) verdict: Verdict,
     pub(super) atoms: Vec<Atom>,
     pub(super) left_out: Vec<LeftOut>,
-    /// Of which version the values are, if a revoked one has none of its own.
-    values_of: Option<Version>,
+    /// What its other versions made.
+    pub(super) past: Vec<Atom>,
     pub(super) tlp: Option<Tlp>,
     /// Markings whose definitions have yet to come.
     pub(super) markings: Vec<String>,
@@ -49,10 +45,14 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Something that can't be read.
-    pub(super) fn unreadable(index: u64, id: Option<String>, skip: Skip) -> Self {
+    pub(super) fn unreadable(index: u64, id: Option<&str>, skip: Skip) -> Self {
+        Self::skipped(index, printable(id.unwrap_or_default(), LONGEST_ID), skip)
+    }
+
+    fn skipped(index: u64, id: String, skip: Skip) -> Self {
         Self {
             index,
-            id: printable(&id.unwrap_or_default(), LONGEST_ID),
+            id,
             name: String::new(),
             modified: None,
             confidence: None,
@@ -60,7 +60,7 @@ impl Draft {
             verdict: Verdict::Skipped(skip),
             atoms: Vec::new(),
             left_out: Vec::new(),
-            values_of: None,
+            past: Vec::new(),
             tlp: None,
             markings: Vec::new(),
         }
@@ -70,28 +70,22 @@ impl Draft {
         matches!(self.verdict, Verdict::Withdrawn(Cause::Revoked))
     }
 
-    /// A revoked version that says nothing of the pattern revokes what the newest version before it said.
+    /// Keeps what another version of it said: a revocation is of all that was ever said.
     pub(super) fn take_values(&mut self, older: &mut Self) {
-        let known = older.values_of.unwrap_or(Version(older.modified));
-        let newest = self.values_of.is_none_or(|of| of <= known);
-        let own = !self.atoms.is_empty() && self.values_of.is_none();
-        if self.is_revoked() && !own && newest && !older.atoms.is_empty() {
-            self.atoms = std::mem::take(&mut older.atoms);
-            self.values_of = Some(known);
-        }
+        self.past.append(&mut older.past);
+        self.past.append(&mut older.atoms);
     }
 
     /// An indicator object.
     pub(super) fn of(index: u64, object: &Object<'_>, policy: &Policy) -> Self {
         let Some(id) = object.id.text().filter(|id| is_id(id)) else {
-            let id = object.id.text().map(|id| printable(id, LONGEST_ID));
+            let id = object.id.text();
             let what = if id.is_some() { "its id is no id" } else { "it has no id" };
             return Self::unreadable(index, id, Skip::new(SkipReason::InvalidObject, what));
         };
-        let mut draft =
-            Self::unreadable(index, Some(id.to_owned()), SkipReason::InvalidObject.into());
+        let mut draft = Self::skipped(index, id.to_owned(), SkipReason::InvalidObject.into());
         if let Some(name) = object.name.text() {
-            draft.name = printable(name.trim(), LONGEST_NAME);
+            draft.name = printable(trimmed(name), LONGEST_NAME);
         }
         draft.modified = draft.version(object);
         draft.verdict = match draft.judge(object, policy) {
@@ -123,7 +117,7 @@ impl Draft {
         let odd = |what: String| Skip::new(SkipReason::InvalidObject, what);
         match &object.pattern_type {
             Member::Absent => {}
-            Member::Text(kind) if kind.trim().eq_ignore_ascii_case("stix") => {}
+            Member::Text(kind) if trimmed(kind).eq_ignore_ascii_case("stix") => {}
             Member::Text(kind) => return Err(Skip::new(SkipReason::PatternLanguage, kind)),
             _ => return Err(odd("its pattern_type is no text".to_owned())),
         }
@@ -205,8 +199,9 @@ impl Draft {
     fn select(&mut self, object: &Object<'_>, policy: &Policy) -> Result<(), Skip> {
         let options = &policy.options;
         let labels = || object.labels.items.iter().chain(&object.indicator_types.items);
-        let is = |name: &'static str| move |label: &str| label.trim().eq_ignore_ascii_case(name);
-        if !options.allow_benign && labels().any(|label| is("benign")(label)) {
+        if !options.allow_benign
+            && labels().any(|label| trimmed(label).eq_ignore_ascii_case("benign"))
+        {
             return Err(SkipReason::Benign.into());
         }
         if !options.allow_not_for_detection {
@@ -232,9 +227,10 @@ impl Draft {
             return Err(Skip::new(SkipReason::Label, "none of those asked for"));
         }
         for marking in object.markings.items.iter().chain(&object.inner.marking_refs) {
-            match Tlp::of_marking(marking) {
+            let marking = marking_key(marking);
+            match Tlp::of_marking(&marking) {
                 Some(tlp) => self.tlp = self.tlp.max(Some(tlp)),
-                None => self.markings.push(printable(marking, LONGEST_ID)),
+                None => self.markings.push(marking),
             }
         }
         let named = labels().filter_map(|label| Tlp::of_label(label)).max();
@@ -244,29 +240,15 @@ impl Draft {
 
     /// Leaves out what isn't pushed: alternatives whose time is over, and protected values.
     fn keep_active(&mut self, policy: &Policy) -> Result<(), Skip> {
-        let left_out = std::mem::take(&mut self.left_out);
-        let mut left = Compiled { left_out, ..Compiled::default() };
-        for mut atom in std::mem::take(&mut self.atoms) {
-            if let Some(until) = atom.until.filter(|_| atom.over) {
-                left.leave_out(Skip::new(SkipReason::Expired, format!("since {until}")));
-                continue;
+        let Self { atoms, left_out, .. } = self;
+        atoms.retain_mut(|atom| match may_be_pushed(atom, policy) {
+            Ok(()) => true,
+            Err(skip) => {
+                skip.leave_out(left_out);
+                false
             }
-            if let Some(what) = policy.protected.reason(&atom.value.kind, &atom.value.value) {
-                if !policy.protected.is_allowed(&atom.value.value) {
-                    let what = format!("{}: {what}", atom.value.value);
-                    left.leave_out(Skip::new(SkipReason::Protected, what));
-                    continue;
-                }
-                atom.value.notes = atom.value.notes.with(Note::ProtectionOverridden);
-            }
-            if let Err(what) = policy.actions.of(&atom.value.kind) {
-                left.leave_out(Skip::new(SkipReason::Action, what));
-                continue;
-            }
-            left.atoms.push(atom);
-        }
-        self.left_out = left.left_out;
-        if left.atoms.is_empty() {
+        });
+        if self.atoms.is_empty() {
             return Err(self.left_out_alone());
         }
         if let Some(first) = self.left_out.first() {
@@ -276,22 +258,39 @@ impl Draft {
             }
             self.notes = self.notes.with(Note::BranchesLeftOut);
         }
-        self.atoms = left.atoms;
         Ok(())
     }
 }
 
+fn may_be_pushed(atom: &mut Atom, policy: &Policy) -> Result<(), Skip> {
+    let Value { kind, value, notes } = &mut atom.value;
+    if let Some(until) = atom.until.filter(|_| atom.over) {
+        return Err(Skip::new(SkipReason::Expired, format!("since {until}")));
+    }
+    if let Some(what) = policy.protected.reason(kind, value) {
+        if !policy.protected.is_allowed(value) {
+            return Err(Skip::new(SkipReason::Protected, format!("{value}: {what}")));
+        }
+        *notes = notes.with(Note::ProtectionOverridden);
+    }
+    policy.actions.of(kind).map_err(|what| Skip::new(SkipReason::Action, what))?;
+    Ok(())
+}
+
 /// `type--uuid`, and whatever else feeds use: one word of printable characters.
 fn is_id(id: &str) -> bool {
-    (1..=LONGEST_ID).contains(&id.len()) && id.chars().all(crate::types::is_visible)
+    (1..=LONGEST_ID).contains(&id.len())
+        && (id.bytes().all(|b| b.is_ascii_graphic()) || id.chars().all(crate::types::is_visible))
 }
 
 /// `misp:to_ids="False"`, however it is written.
 fn is_not_to_ids(label: &str) -> bool {
-    label.split_once('=').is_some_and(|(name, value)| {
-        name.trim().eq_ignore_ascii_case("misp:to_ids")
-            && value.trim().trim_matches('"').eq_ignore_ascii_case("false")
-    })
+    const NAME: &str = "misp:to_ids";
+    let label = trimmed(label);
+    let named = label.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME));
+    let value =
+        label.get(NAME.len()..).filter(|_| named).and_then(|l| l.trim_start().strip_prefix('='));
+    value.is_some_and(|v| v.trim().trim_matches('"').eq_ignore_ascii_case("false"))
 }
 
 /// From 0 to 100; anything else says nothing.

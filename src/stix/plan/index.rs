@@ -1,6 +1,7 @@
 //! Places by key, where the keys stand in the list itself.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 /// Takes for a hash what is one already.
@@ -27,6 +28,12 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// With room for so many keys.
+    pub(super) fn for_about(keys: usize) -> Self {
+        let places = HashMap::with_capacity_and_hasher(keys, BuildHasherDefault::default());
+        Self { hash: RandomState::new(), places }
+    }
+
     /// The place of a key; the new one if it had none.
     pub(super) fn place<K: Hash + ?Sized>(
         &mut self,
@@ -36,14 +43,16 @@ impl Index {
     ) -> usize {
         let mut slot = self.hash.hash_one(key);
         loop {
-            match self.places.get(&slot) {
-                None => {
+            match self.places.entry(slot) {
+                Entry::Vacant(free) => {
                     // A plan of four thousand million sources doesn't fit into memory.
-                    self.places.insert(slot, u32::try_from(new).unwrap_or(u32::MAX));
+                    free.insert(u32::try_from(new).unwrap_or(u32::MAX));
                     return new;
                 }
-                Some(&place) if is_at(place as usize) => return place as usize,
-                Some(_) => slot = slot.wrapping_add(1),
+                Entry::Occupied(known) if is_at(*known.get() as usize) => {
+                    return *known.get() as usize;
+                }
+                Entry::Occupied(_) => slot = slot.wrapping_add(1),
             }
         }
     }

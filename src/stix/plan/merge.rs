@@ -1,7 +1,7 @@
 //! From what was gathered of a feed to the plan: each value once, in order, and each source with what became of it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::draft::{Draft, Verdict};
 use super::index::Index;
@@ -9,7 +9,7 @@ use super::note::{Note, Notes};
 use super::outcome::{Cause, Completeness, Counts, Fate, Planned, Source, Withdrawal};
 use super::rules::{Atom, Policy, Value};
 use super::skip::{Skip, SkipReason};
-use super::tlp::Tlp;
+use super::tlp::{Markings, Tlp};
 use super::{Body, Plan};
 use crate::model::IndicatorType;
 use crate::types::Timestamp;
@@ -17,20 +17,21 @@ use crate::types::Timestamp;
 /// What was gathered.
 pub(super) struct Finished {
     pub(super) drafts: Vec<Draft>,
-    pub(super) markings: HashMap<String, Tlp>,
+    pub(super) markings: Markings,
     pub(super) objects: u64,
     pub(super) others: BTreeMap<String, u64>,
+    pub(super) unlisted: BTreeMap<SkipReason, u64>,
     pub(super) completeness: Completeness,
 }
 
 pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
-    let Finished { mut drafts, markings, objects, others, completeness } = finished;
+    let Finished { mut drafts, markings, objects, others, unlisted, completeness } = finished;
     drafts.sort_by_key(|draft| draft.index);
     let mut merge = Merge {
         policy: &policy,
         markings: &markings,
         planned: Vec::with_capacity(drafts.len()),
-        by_value: Index::default(),
+        by_value: Index::for_about(drafts.len()),
         withdrawn: Vec::new(),
         withdrawals: Vec::new(),
         by_withdrawn: Index::default(),
@@ -41,7 +42,7 @@ pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
     let Merge { planned, withdrawals, .. } = merge;
     let indicators = in_order(planned, &mut sources);
 
-    let mut counts = Counts { objects, others, ..Counts::default() };
+    let mut counts = Counts { objects, others, unlisted, ..Counts::default() };
     count(&mut counts, &sources, &indicators);
     counts.withdrawals = withdrawals.len() as u64;
     let notes = policy.actions.notes;
@@ -62,7 +63,7 @@ pub(super) fn merge(finished: Finished, policy: Policy) -> Plan {
 
 struct Merge<'m> {
     policy: &'m Policy,
-    markings: &'m HashMap<String, Tlp>,
+    markings: &'m Markings,
     planned: Vec<Planned>,
     by_value: Index,
     /// What is to be withdrawn, with the place of its source.
@@ -77,8 +78,10 @@ impl Merge<'_> {
         if let Verdict::Active(_) = draft.verdict
             && let Some(tlp) = self.too_strict(&draft)
         {
-            draft.verdict = Verdict::Skipped(Skip::new(SkipReason::Tlp, tlp.to_string()));
+            draft.verdict = Verdict::Skipped(Skip::new(SkipReason::Tlp, tlp));
         }
+        let past = std::mem::take(&mut draft.past);
+        let atoms = if draft.is_revoked() { [atoms, past].concat() } else { atoms };
         let fate = match draft.verdict {
             Verdict::Active(until) => {
                 let mut places = Vec::with_capacity(atoms.len());
@@ -105,10 +108,13 @@ impl Merge<'_> {
         }
     }
 
-    fn too_strict(&self, draft: &Draft) -> Option<Tlp> {
-        let defined = draft.markings.iter().filter_map(|id| self.markings.get(id)).max();
-        let tlp = draft.tlp.max(defined.copied());
-        tlp.filter(|tlp| *tlp > self.policy.options.tlp_at_most)
+    fn too_strict(&self, draft: &Draft) -> Option<String> {
+        let most = self.policy.options.tlp_at_most;
+        if most < Tlp::Red && self.markings.may_lack(&draft.markings) {
+            return Some("its marking may be one of those beyond the first 10,000".to_owned());
+        }
+        let tlp = draft.tlp.max(self.markings.strictest(&draft.markings));
+        tlp.filter(|tlp| *tlp > most).map(|tlp| tlp.to_string())
     }
 
     /// Where the value stands, if the source hadn't brought it before.
@@ -215,10 +221,10 @@ fn in_order(planned: Vec<Planned>, sources: &mut [Source]) -> Vec<Planned> {
     if planned.is_sorted_by_key(rank) {
         return planned;
     }
-    let mut order: Vec<_> = planned.into_iter().enumerate().collect();
-    order.sort_by_key(|(_, planned)| rank(planned));
+    let mut order: Vec<_> = planned.iter().map(rank).zip(0..).collect();
+    order.sort_by_key(|(rank, _)| *rank);
     let mut places = vec![0; order.len()];
-    for (new, (old, _)) in order.iter().enumerate() {
+    for (new, (_, old)) in order.iter().enumerate() {
         if let Some(place) = places.get_mut(*old) {
             *place = new;
         }
@@ -230,7 +236,8 @@ fn in_order(planned: Vec<Planned>, sources: &mut [Source]) -> Vec<Planned> {
             }
         }
     }
-    order.into_iter().map(|(_, planned)| planned).collect()
+    let mut planned: Vec<_> = planned.into_iter().map(Some).collect();
+    order.iter().filter_map(|(_, old)| planned.get_mut(*old)?.take()).collect()
 }
 
 fn count(counts: &mut Counts, sources: &[Source], indicators: &[Planned]) {

@@ -3,6 +3,7 @@
 mod actions;
 mod draft;
 mod feed;
+mod hosts;
 mod index;
 mod json;
 mod merge;
@@ -147,8 +148,9 @@ impl Plan {
 
     /// Whether the whole feed was read, so that what isn't in the plan isn't in the feed.
     ///
-    /// Objects that can't be read don't make it incomplete; they are counted as
-    /// [`InvalidObject`](SkipReason::InvalidObject) and [`TooLarge`](SkipReason::TooLarge).
+    /// An object that can't be read and is told as a source ([`InvalidObject`](SkipReason::InvalidObject),
+    /// [`TooLarge`](SkipReason::TooLarge)) doesn't make it incomplete. A line that can't be read does, since nobody
+    /// knows what it held, and so does what is only counted ([`Counts::unlisted`]).
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.0.completeness == Completeness::Whole

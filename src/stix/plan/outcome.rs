@@ -62,8 +62,8 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Source {
-    /// Its place among all objects of the feed, from 0. What is no object counts, too; of several in a row the first
-    /// is a source.
+    /// Its place among all objects of the feed, from 0. What is no object counts, too; of several in a row that name
+    /// neither a type nor an id the first is a source.
     pub index: u64,
     /// Its id; empty if it has none.
     pub id: String,
@@ -124,6 +124,10 @@ pub struct Counts {
     pub withdrawn: BTreeMap<Cause, u64>,
     /// Sources that make none, by reason.
     pub skipped: BTreeMap<SkipReason, u64>,
+    /// What couldn't be read and is no source of its own, by reason: of a row of lines or values that name neither a
+    /// type nor an id all but the first, and whatever comes behind the first 10,000 that can't be read or have no id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unlisted: BTreeMap<SkipReason, u64>,
     /// Alternatives left out, by reason.
     pub left_out: BTreeMap<SkipReason, u64>,
     /// Indicators, by type.

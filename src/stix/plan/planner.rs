@@ -1,6 +1,6 @@
 //! From a feed to a plan, piece by piece.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::time::SystemTime;
 
@@ -13,14 +13,14 @@ use super::options::PlanOptions;
 use super::outcome::Completeness;
 use super::rules::Policy;
 use super::skip::{Skip, SkipReason};
-use super::tlp::Tlp;
+use super::tlp::{Markings, Tlp};
 use crate::error::{Error, Result};
 use crate::stix::reader::{Glimpse, Object, Reader, Sink, Stop};
 
 /// So many types of other objects are counted by name.
 const MOST_TYPES: usize = 100;
-/// So many definitions of markings are kept.
-const MOST_MARKINGS: usize = 10_000;
+/// So many things that can't be read and have no id, or only in part, are told one by one.
+const MOST_UNREADABLE: u64 = 10_000;
 /// How much of a feed is read at once.
 const PIECE: usize = 128 * 1024;
 
@@ -153,10 +153,14 @@ pub(super) struct Gather {
     /// Whether the last thing was no object, so that a long row of them is told once.
     in_junk: bool,
     others: BTreeMap<String, u64>,
-    markings: HashMap<String, Tlp>,
+    unlisted: BTreeMap<SkipReason, u64>,
+    /// How much was told that can't be read.
+    told: u64,
+    markings: Markings,
     /// Something was there that is STIX, or a container for it.
     anything: bool,
-    more_pages: bool,
+    /// As far as the feed itself says.
+    completeness: Completeness,
 }
 
 impl Gather {
@@ -169,9 +173,11 @@ impl Gather {
             objects: 0,
             in_junk: false,
             others: BTreeMap::new(),
-            markings: HashMap::new(),
+            unlisted: BTreeMap::new(),
+            told: 0,
+            markings: Markings::default(),
             anything: false,
-            more_pages: false,
+            completeness: Completeness::Whole,
         }
     }
 
@@ -187,17 +193,15 @@ impl Gather {
         index
     }
 
-    fn take(&mut self, object: &Object<'_>) {
+    fn one(&mut self, object: &Object<'_>) {
         let Some(kind) = object.kind.text() else {
             if object.id.text().is_none() && !object.is_more_than_an_envelope {
-                self.container(crate::stix::reader::truth(&object.more).ok().flatten());
-                return;
+                let more = crate::stix::reader::truth(&object.more).ok().flatten();
+                return self.container(more.or(object.next.then_some(true)));
             }
             let index = self.next_index();
-            let id = object.id.text().map(str::to_owned);
             let skip = Skip::new(SkipReason::InvalidObject, "it has no type");
-            self.drafts.push(Draft::unreadable(index, id, skip));
-            return;
+            return self.unreadable(index, object.id.text(), skip);
         };
         if kind == "bundle" {
             return self.container(None);
@@ -235,18 +239,14 @@ impl Gather {
     fn define(&mut self, object: &Object<'_>) {
         let name = object.name.text().and_then(Tlp::of_label);
         let tlp = object.inner.tlp.as_deref().and_then(Tlp::named).or(name);
-        if let (Some(id), Some(tlp)) = (object.id.text(), tlp)
-            && self.markings.len() < MOST_MARKINGS
-        {
-            let strictest = self.markings.entry(crate::types::printable(id, 250)).or_insert(tlp);
-            *strictest = tlp.max(*strictest);
-        }
+        let (Some(id), Some(tlp)) = (object.id.text(), tlp) else { return };
+        self.markings.define(id, tlp);
     }
 
     /// Adds an object, of whose versions the newest stays.
     fn add(&mut self, draft: Draft) {
         if draft.id.is_empty() {
-            return self.drafts.push(draft);
+            return self.tell(draft);
         }
         let new = self.drafts.len();
         let drafts = &self.drafts;
@@ -273,42 +273,64 @@ impl Gather {
     }
 
     fn finish(self, incomplete: Option<String>) -> Plan {
+        let unlisted: u64 = self.unlisted.values().sum();
         let completeness = match incomplete {
             Some(why) => Completeness::Incomplete(why),
-            None if self.more_pages => Completeness::MorePages,
-            None => Completeness::Whole,
+            None if unlisted > 0 => Completeness::Incomplete(format!(
+                "{unlisted} lines or objects can't be read, besides those that are told one by one"
+            )),
+            None => self.completeness,
         };
         let finished = Finished {
             drafts: self.drafts,
             markings: self.markings,
             objects: self.objects,
             others: self.others,
+            unlisted: self.unlisted,
             completeness,
         };
         merge(finished, self.policy)
     }
 
-    fn broken(&mut self, what: &str, text: &[u8]) {
+    fn broken(&mut self, what: &str, glimpse: &Glimpse) {
         let index = self.next_index();
-        let glimpse = Glimpse::of(text);
         self.anything |= glimpse.kind.is_some();
         let skip = Skip::new(SkipReason::InvalidObject, what);
-        self.drafts.push(Draft::unreadable(index, glimpse.id, skip));
+        self.unreadable(index, glimpse.id.as_deref(), skip);
+    }
+
+    fn unreadable(&mut self, index: u64, id: Option<&str>, skip: Skip) {
+        if self.told >= MOST_UNREADABLE {
+            return *self.unlisted.entry(skip.reason).or_default() += 1;
+        }
+        self.tell(Draft::unreadable(index, id, skip));
+    }
+
+    /// What has no id isn't kept without end: it takes more room here than in the feed.
+    fn tell(&mut self, draft: Draft) {
+        match draft.verdict {
+            Verdict::Skipped(skip) if self.told >= MOST_UNREADABLE => {
+                *self.unlisted.entry(skip.reason).or_default() += 1;
+            }
+            _ => {
+                self.told += 1;
+                self.drafts.push(draft);
+            }
+        }
     }
 }
 
 impl Sink for Gather {
-    fn begin(&mut self, text: &[u8]) -> Option<usize> {
-        let mut objects = serde_json::Deserializer::from_slice(text).into_iter::<Object<'_>>();
-        let object = objects.next()?.ok()?;
-        self.take(&object);
-        Some(objects.byte_offset())
+    fn take(&mut self, objects: &[Object<'_>]) {
+        for object in objects {
+            self.one(object);
+        }
     }
 
     fn object(&mut self, text: &[u8]) {
         match serde_json::from_slice::<Object<'_>>(text) {
-            Ok(object) => self.take(&object),
-            Err(error) => self.broken(&error.to_string(), text),
+            Ok(object) => self.one(&object),
+            Err(error) => self.broken(&error.to_string(), &Glimpse::of(text)),
         }
     }
 
@@ -319,22 +341,36 @@ impl Sink for Gather {
         match &glimpse.kind {
             Some(kind) if kind != "indicator" => self.count(kind),
             _ => {
-                self.drafts.push(Draft::unreadable(index, glimpse.id, SkipReason::TooLarge.into()));
+                let skip = SkipReason::TooLarge.into();
+                self.unreadable(index, glimpse.id.as_deref(), skip);
             }
         }
     }
 
     fn no_object(&mut self, what: &'static str, beginning: &[u8]) {
-        if self.in_junk {
-            self.index += 1;
-            return;
+        let glimpse = Glimpse::of(beginning);
+        if self.in_junk && glimpse.kind.is_none() && glimpse.id.is_none() {
+            self.next_index();
+            *self.unlisted.entry(SkipReason::InvalidObject).or_default() += 1;
+        } else {
+            self.broken(what, &glimpse);
         }
-        self.broken(what, beginning);
         self.in_junk = true;
+    }
+
+    fn lost(&mut self) {
+        if !matches!(self.completeness, Completeness::Incomplete(_)) {
+            let why = "the feed has text outside its objects, or lines that can't be read";
+            self.completeness = Completeness::Incomplete(why.to_owned());
+        }
     }
 
     fn container(&mut self, more: Option<bool>) {
         self.anything = true;
-        self.more_pages = more == Some(true);
+        match (more, &self.completeness) {
+            (None, _) | (_, Completeness::Incomplete(_)) => {}
+            (Some(true), _) => self.completeness = Completeness::MorePages,
+            (Some(false), _) => self.completeness = Completeness::Whole,
+        }
     }
 }

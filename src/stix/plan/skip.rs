@@ -115,6 +115,15 @@ impl Skip {
     pub(super) fn new(reason: SkipReason, detail: impl AsRef<str>) -> Self {
         Self { reason, detail: crate::types::printable(detail.as_ref(), 120) }
     }
+
+    /// Adds an alternative to those that make nothing, by reason.
+    pub(super) fn leave_out(self, left_out: &mut Vec<LeftOut>) {
+        let Self { reason, detail } = self;
+        match left_out.iter_mut().find(|known| known.reason == reason) {
+            Some(known) => known.count = known.count.saturating_add(1),
+            None => left_out.push(LeftOut { reason, detail, count: 1 }),
+        }
+    }
 }
 
 impl From<SkipReason> for Skip {

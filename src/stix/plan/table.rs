@@ -168,6 +168,7 @@ impl<'p> Table<'p> {
         )?;
         row(f, "indicators", &counts.indicators)?;
         row(f, "skipped", &counts.skipped)?;
+        row(f, "not listed", &counts.unlisted)?;
         row(f, "left out", &counts.left_out)?;
         row(f, "notes", &counts.notes)?;
         row(f, "other objects", &counts.others)

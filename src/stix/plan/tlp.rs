@@ -1,8 +1,12 @@
 //! The Traffic Light Protocol, by the markings of TLP 1 and 2.0.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+/// So many definitions of markings are kept.
+const MOST_MARKINGS: usize = 10_000;
 
 /// How far an object may be passed on, from everywhere to nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,7 +24,7 @@ pub enum Tlp {
 }
 
 impl Tlp {
-    /// By the id of one of the markings that the STIX specification and OASIS define.
+    /// By the id of one of the markings that the STIX specification and OASIS define, as [`marking_key`] writes it.
     pub(super) fn of_marking(id: &str) -> Option<Self> {
         Some(match id.strip_prefix("marking-definition--")? {
             "613f2e26-407d-48c7-9eca-b8e91df99dc9" | "94868c89-83c2-464b-929b-a1a8aa3c8487" => {
@@ -61,8 +65,46 @@ impl Tlp {
 
     /// By a label, which names it with its prefix.
     pub(super) fn of_label(label: &str) -> Option<Self> {
+        let label = label.trim();
         label.get(..4).filter(|prefix| prefix.eq_ignore_ascii_case("tlp:"))?;
         Self::named(label)
+    }
+}
+
+/// A marking's id, by which it is looked up: ids are compared without regard to case.
+pub(super) fn marking_key(id: &str) -> String {
+    crate::types::printable(id.trim(), 250).to_ascii_lowercase()
+}
+
+/// The definitions of markings that a feed has.
+#[derive(Default)]
+pub(super) struct Markings {
+    known: HashMap<String, Tlp>,
+    /// Whether there were more than are kept.
+    more: bool,
+}
+
+impl Markings {
+    /// Takes a definition; of several of one id the strictest counts.
+    pub(super) fn define(&mut self, id: &str, tlp: Tlp) {
+        let id = marking_key(id);
+        if let Some(strictest) = self.known.get_mut(&id) {
+            *strictest = tlp.max(*strictest);
+        } else if self.known.len() < MOST_MARKINGS {
+            self.known.insert(id, tlp);
+        } else {
+            self.more = true;
+        }
+    }
+
+    /// The strictest of these, by their keys.
+    pub(super) fn strictest(&self, ids: &[String]) -> Option<Tlp> {
+        ids.iter().filter_map(|id| self.known.get(id)).max().copied()
+    }
+
+    /// Whether one of these may have been defined without having been kept.
+    pub(super) fn may_lack(&self, ids: &[String]) -> bool {
+        self.more && ids.iter().any(|id| !self.known.contains_key(id))
     }
 }
 

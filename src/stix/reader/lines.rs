@@ -1,14 +1,31 @@
 //! One object a line, and lines that aren't one.
 
-use super::{Reader, Sink, State};
+use super::{BYTE_ORDER_MARK, Reader, Sink, State};
 
 impl Reader {
+    /// Passes over a byte-order mark, as files that were joined have it between them.
+    pub(super) fn mark<'p, S: Sink>(
+        &mut self,
+        seen: usize,
+        piece: &'p [u8],
+        sink: &mut S,
+    ) -> &'p [u8] {
+        let expected = BYTE_ORDER_MARK.get(seen..).unwrap_or_default();
+        let fitting = expected.iter().zip(piece).take_while(|(a, b)| a == b).count();
+        if fitting == expected.len() {
+            self.state = State::Between;
+        } else if fitting == piece.len() {
+            self.state = State::Mark(seen + fitting);
+        } else {
+            self.junk(&[], sink);
+        }
+        piece.get(fitting..).unwrap_or_default()
+    }
+
     /// Passes over the line whose beginning this is.
     pub(super) fn junk<S: Sink>(&mut self, line: &[u8], sink: &mut S) {
-        if !self.junk_told {
-            sink.no_object("the line isn't an object", line);
-            self.junk_told = true;
-        }
+        sink.no_object("the line isn't an object", line);
+        sink.lost();
         self.state = State::Junk;
     }
 
@@ -54,20 +71,21 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Object;
     use super::*;
 
     struct Nothing;
 
     impl Sink for Nothing {
-        fn begin(&mut self, _: &[u8]) -> Option<usize> {
-            None
-        }
+        fn take(&mut self, _: &[Object<'_>]) {}
 
         fn object(&mut self, _: &[u8]) {}
 
         fn too_long(&mut self, _: &[u8]) {}
 
         fn no_object(&mut self, _: &'static str, _: &[u8]) {}
+
+        fn lost(&mut self) {}
 
         fn container(&mut self, _: Option<bool>) {}
     }

@@ -7,16 +7,22 @@ mod lines;
 mod member;
 mod object;
 mod scan;
+mod utf8;
 
 pub(super) use member::{Member, truth};
 pub(super) use object::{Glimpse, Object};
 use scan::{Scanner, Step};
+use utf8::Valid;
 
 /// A longer object is passed over, and costs itself alone.
 pub(super) const LONGEST_OBJECT: usize = 1024 * 1024;
 
 /// Containers in containers are opened down to here.
 const DEEPEST: usize = 16;
+
+/// So many objects are read before they are handed on: reading and judging in turns for each would mean fetching the
+/// code of both anew each time.
+const ROW: usize = 32;
 
 /// So much is kept of an object that is too long, to tell what it was.
 const GLIMPSE: usize = 16 * 1024;
@@ -25,8 +31,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Where the objects go.
 pub(super) trait Sink {
-    /// Takes the object at the beginning of the text and gives its length; `None` if it can't be read there (yet).
-    fn begin(&mut self, text: &[u8]) -> Option<usize>;
+    /// Takes objects that were read.
+    fn take(&mut self, objects: &[Object<'_>]);
 
     /// Takes the text of one object, from brace to brace.
     fn object(&mut self, text: &[u8]);
@@ -36,6 +42,9 @@ pub(super) trait Sink {
 
     /// Something that is no object, by its beginning.
     fn no_object(&mut self, what: &'static str, beginning: &[u8]);
+
+    /// Text outside all containers and objects can't be read, so what it held isn't known.
+    fn lost(&mut self);
 
     /// A container has ended, and said whether there are more pages.
     fn container(&mut self, more: Option<bool>);
@@ -61,6 +70,8 @@ enum Frame {
 
 enum State {
     Between,
+    /// In a byte-order mark before a line or an object, behind so many of its bytes.
+    Mark(usize),
     /// Inside an object; `kept` has its beginning.
     Object(Scanner),
     /// Inside an object that is too long.
@@ -88,8 +99,6 @@ pub(super) struct Reader {
     at: u64,
     /// How much of a byte-order mark has been seen; `None` behind it.
     mark: Option<usize>,
-    /// Lines of junk one after another are told once.
-    junk_told: bool,
     #[cfg(test)]
     scanned: u64,
 }
@@ -103,7 +112,6 @@ impl Reader {
             offset: 0,
             at: 0,
             mark: Some(0),
-            junk_told: false,
             #[cfg(test)]
             scanned: 0,
         }
@@ -151,6 +159,10 @@ impl Reader {
         match self.state {
             State::Stopped(stop) => Err(stop),
             State::Between | State::Junk if self.frames.is_empty() => Ok(()),
+            State::Mark(_) => {
+                self.junk(&[], sink);
+                Ok(())
+            }
             State::Object(_) if self.frames.is_empty() => {
                 let text = std::mem::take(&mut self.kept);
                 self.swallowed_lines(&text, sink);
@@ -162,12 +174,15 @@ impl Reader {
 
     fn read<S: Sink>(&mut self, piece: &[u8], base: u64, sink: &mut S) {
         let mut rest = piece;
+        let mut valid = Valid::default();
+        let mut row = Vec::new();
         while !rest.is_empty() {
             self.at = base.saturating_add((piece.len() - rest.len()) as u64);
             #[cfg(test)]
             let before = rest.len() as u64;
             rest = match std::mem::replace(&mut self.state, State::Between) {
-                State::Between => self.between(rest, sink),
+                State::Between => self.between(rest, &mut valid, &mut row, sink),
+                State::Mark(seen) => self.mark(seen, rest, sink),
                 State::Object(scanner) => self.inside(scanner, rest, sink),
                 State::TooLong(scanner) => self.too_long(scanner, rest, sink),
                 State::Tail(scanner) => self.tail(scanner, rest, sink),
@@ -198,23 +213,35 @@ impl Reader {
                 self.scanned += before - rest.len() as u64;
             }
         }
+        sink.take(&row);
     }
 
     /// Before, between and behind objects.
-    fn between<'p, S: Sink>(&mut self, piece: &'p [u8], sink: &mut S) -> &'p [u8] {
+    fn between<'p, S: Sink>(
+        &mut self,
+        piece: &'p [u8],
+        valid: &mut Valid<'p>,
+        row: &mut Vec<Object<'p>>,
+        sink: &mut S,
+    ) -> &'p [u8] {
         let blank = |b: &u8| matches!(b, b' ' | b'\n' | b'\r' | b'\t');
         let comma = |b: &u8| !self.frames.is_empty() && *b == b',';
         let start = piece.iter().position(|b| !blank(b) && !comma(b)).unwrap_or(piece.len());
         let rest = piece.get(start..).unwrap_or_default();
         let behind = rest.get(1..).unwrap_or_default();
+        if row.len() == ROW || rest.first() != Some(&b'{') {
+            sink.take(row);
+            row.clear();
+        }
         match rest.first() {
             None => rest,
             Some(b'{') => {
-                self.junk_told = false;
-                let longest = rest.get(..LONGEST_OBJECT).unwrap_or(rest);
-                if let Some(length) = sink.begin(longest) {
+                if let Some((object, length)) = Object::first_of(valid.from(rest)) {
+                    row.push(object);
                     return rest.get(length..).unwrap_or_default();
                 }
+                sink.take(row);
+                row.clear();
                 self.state = State::Object(Scanner::new(self.frames.is_empty()));
                 rest
             }
@@ -230,6 +257,10 @@ impl Reader {
                     }
                     Some(Frame::List) | None => {}
                 }
+                behind
+            }
+            Some(first) if self.frames.is_empty() && BYTE_ORDER_MARK.first() == Some(first) => {
+                self.state = State::Mark(1);
                 behind
             }
             Some(_) if self.frames.is_empty() => {
@@ -285,6 +316,7 @@ impl Reader {
                 self.glimpse(head);
                 sink.too_long(&std::mem::take(&mut self.kept));
                 if matches!(step, Step::Broken(_)) {
+                    sink.lost();
                     self.state = State::Junk;
                 }
             }
@@ -338,6 +370,7 @@ impl Reader {
             Step::Objects(_) => self.open(Frame::Envelope(scanner)),
             Step::Broken(_) if self.frames.is_empty() => {
                 sink.too_long(&kept);
+                sink.lost();
                 self.state = State::Junk;
             }
             Step::Broken(_) => self.stop(Stop::Malformed, used),

@@ -27,6 +27,8 @@ pub(in crate::stix) struct Object<'a> {
     pub(in crate::stix) markings: Texts<'a>,
     pub(in crate::stix) inner: Inner<'a>,
     pub(in crate::stix) more: Member<'a>,
+    /// Whether it names a next page.
+    pub(in crate::stix) next: bool,
     /// Whether it holds anything but what an envelope without objects holds.
     pub(in crate::stix) is_more_than_an_envelope: bool,
 }
@@ -59,7 +61,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                 let mut object = Object::default();
                 while let Some(Name(name)) = members.next_key()? {
                     object.set(&name, &mut members)?;
-                    if object.is_of_no_interest() {
+                    if name == "type" && object.is_of_no_interest() {
                         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                     }
                 }
@@ -71,6 +73,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// The object at the beginning of a text and its length; `None` if it can't be read there (yet).
+    pub(super) fn first_of(text: &'a str) -> Option<(Self, usize)> {
+        let mut objects = serde_json::Deserializer::from_str(text).into_iter();
+        let object = objects.next()?.ok()?;
+        Some((object, objects.byte_offset()))
+    }
+
     fn set<'de: 'a, A: MapAccess<'de>>(
         &mut self,
         name: &str,
@@ -100,6 +109,11 @@ impl<'a> Object<'a> {
                 Ok(())
             }
             "more" => once(&mut self.more, name, members),
+            "next" => {
+                let next: Member<'_> = members.next_value()?;
+                self.next |= !matches!(next, Member::Absent) && next.text() != Some("");
+                Ok(())
+            }
             "objects" if matches!(self.kind.text(), None | Some("bundle")) => {
                 members.next_value::<NoList>().map(drop)
             }

@@ -36,12 +36,22 @@ impl Short {
     fn is(&self, text: &str) -> bool {
         self.length == text.len() && self.bytes.get(..self.length) == Some(text.as_bytes())
     }
+
+    fn truth(&self) -> Option<bool> {
+        let text = self.bytes.get(..self.length).unwrap_or_default().trim_ascii();
+        if text.eq_ignore_ascii_case(b"true") {
+            return Some(true);
+        }
+        text.eq_ignore_ascii_case(b"false").then_some(false)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Name,
     Type,
+    More,
+    Next,
     Other,
 }
 
@@ -58,6 +68,10 @@ pub(super) struct Scanner {
     name: Short,
     kind: Short,
     more: Option<bool>,
+    /// Whether the container names a next page.
+    next: bool,
+    /// A short text that is a value.
+    value: Short,
     /// Whether lines separate objects, so that a string with a line break in it is broken.
     lines: bool,
 }
@@ -74,13 +88,15 @@ impl Scanner {
             name: Short::default(),
             kind: Short::default(),
             more: None,
+            next: false,
+            value: Short::default(),
             lines,
         }
     }
 
     /// What the container says of pages to come.
     pub(super) fn more(&self) -> Option<bool> {
-        self.more
+        self.more.or(self.next.then_some(true))
     }
 
     /// Goes on behind the container's list of objects.
@@ -151,6 +167,11 @@ impl Scanner {
             if self.name.is("type") {
                 self.kind = Short::default();
                 Role::Type
+            } else if self.name.is("more") {
+                self.value = Short::default();
+                Role::More
+            } else if self.name.is("next") {
+                Role::Next
             } else {
                 Role::Other
             }
@@ -178,6 +199,9 @@ impl Scanner {
         self.keep(role, text);
         match rest.get(length) {
             Some(b'"') => {
+                if role == Role::More {
+                    self.more = self.value.truth();
+                }
                 self.string = None;
                 self.last = b'"';
             }
@@ -191,6 +215,9 @@ impl Scanner {
         match role {
             Role::Name => self.name.push(text),
             Role::Type => self.kind.push(text),
+            Role::More => self.value.push(text),
+            // An empty one names none.
+            Role::Next => self.next |= !text.is_empty(),
             Role::Other => {}
         }
     }
@@ -203,8 +230,12 @@ impl Scanner {
     }
 
     fn literal(&mut self, byte: u8) {
-        if self.depth == 1 && self.last == b':' && self.name.is("more") {
-            self.more = Some(byte == b't');
+        if self.depth == 1 && self.last == b':' {
+            if self.name.is("more") && byte != b'n' {
+                self.more = Some(byte == b't');
+            } else if self.name.is("next") {
+                self.next |= byte != b'n';
+            }
         }
         self.last = b'0';
     }

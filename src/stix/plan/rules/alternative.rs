@@ -8,18 +8,27 @@ use super::target::{Algorithm, FileOf, Target};
 use super::value::{addresses, domain, hash, url};
 use super::{Policy, Value};
 use crate::model::IndicatorType;
-use crate::stix::pattern::{Condition, Path, Step, Test};
+use crate::stix::pattern::{Condition, Literal, Path, Step, Test};
 use crate::stix::plan::note::{Note, Notes};
 use crate::stix::plan::skip::{Skip, SkipReason};
 
 type Read<T> = Result<T, Skip>;
+
+/// So many tests are held against one another one by one.
+const FEW: usize = 8;
+
+/// The texts that a test asks for.
+enum Asked<'f> {
+    One(&'f str),
+    Any(Vec<&'f str>),
+}
 
 /// A test, by what it is good for.
 struct Fact<'f, 'p> {
     path: &'f Path<'p>,
     target: Target,
     /// The texts one of which the property has to be; otherwise, why it can't be told.
-    asked: Result<Vec<Cow<'f, str>>, SkipReason>,
+    asked: Result<Asked<'f>, SkipReason>,
     /// Whether they are networks rather than values.
     network: bool,
 }
@@ -29,16 +38,10 @@ pub(super) fn values(tests: &[&Test<'_>], policy: &Policy) -> Read<Vec<Read<Valu
     if let Some(test) = tests.iter().find(|test| is_negation(test)) {
         return Err(Skip::new(SkipReason::Negation, test.path.to_string()));
     }
-    let facts: Vec<_> = tests.iter().map(|test| Fact::of(test, policy)).collect();
-    if let [fact] = facts.as_slice() {
-        return match fact.target.reason() {
-            Some(reason) => Err(Skip::new(reason, fact.path.to_string())),
-            None if fact.target == Target::Origin && !policy.options.source_addresses => {
-                Err(Skip::new(SkipReason::SourceAddress, fact.path.to_string()))
-            }
-            None => made(fact, fact.texts()?, policy),
-        };
+    if let [test] = tests {
+        return alone(&Fact::of(test, policy), policy);
     }
+    let facts: Vec<_> = tests.iter().map(|test| Fact::of(test, policy)).collect();
     contradictions(&facts)?;
     let first = facts.first().map(|fact| fact.target);
     if let Some(of) = first.and_then(Target::file_of)
@@ -52,6 +55,17 @@ pub(super) fn values(tests: &[&Test<'_>], policy: &Policy) -> Read<Vec<Read<Valu
     network(&facts, policy)
 }
 
+/// What one test makes by itself.
+fn alone(fact: &Fact<'_, '_>, policy: &Policy) -> Read<Vec<Read<Value>>> {
+    match fact.target.reason() {
+        Some(reason) => Err(Skip::new(reason, fact.path.to_string())),
+        None if fact.target == Target::Origin && !policy.options.source_addresses => {
+            Err(Skip::new(SkipReason::SourceAddress, fact.path.to_string()))
+        }
+        None => made(fact, fact.texts()?, policy),
+    }
+}
+
 /// `NOT !=` is no negation, and `!=` is one.
 fn is_negation(test: &Test<'_>) -> bool {
     test.negated != matches!(test.condition, Condition::NotEqual(_))
@@ -63,16 +77,16 @@ impl<'f, 'p> Fact<'f, 'p> {
         let asked = match &test.condition {
             Condition::IsSubset(asked) => {
                 network = true;
-                Ok(vec![Cow::Borrowed(&**asked)])
+                Ok(Asked::One(asked))
             }
-            Condition::Like(asked) if !asked.contains(['%', '_']) => {
-                Ok(vec![Cow::Borrowed(&**asked)])
-            }
+            Condition::Like(asked) if !asked.contains(['%', '_']) => Ok(Asked::One(asked)),
             _ => match test.equals() {
+                Some([literal]) => {
+                    literal.as_text().map(Asked::One).ok_or(SkipReason::InvalidValue)
+                }
                 Some(literals) => {
-                    let texts: Option<Vec<_>> =
-                        literals.iter().map(|l| l.as_text().map(Cow::Borrowed)).collect();
-                    texts.ok_or(SkipReason::InvalidValue)
+                    let texts: Option<Vec<_>> = literals.iter().map(Literal::as_text).collect();
+                    texts.map(Asked::Any).ok_or(SkipReason::InvalidValue)
                 }
                 None => Err(SkipReason::UnsupportedOperator),
             },
@@ -80,12 +94,13 @@ impl<'f, 'p> Fact<'f, 'p> {
         Self { path: &test.path, target: Target::of(&test.path, policy), asked, network }
     }
 
-    fn texts(&self) -> Read<&[Cow<'f, str>]> {
+    fn texts(&self) -> Read<&[&'f str]> {
         match &self.asked {
-            Ok(texts) if texts.is_empty() => {
+            Ok(Asked::One(text)) => Ok(std::slice::from_ref(text)),
+            Ok(Asked::Any(texts)) if texts.is_empty() => {
                 Err(Skip::new(SkipReason::Contradiction, format!("{} IN ()", self.path)))
             }
-            Ok(texts) => Ok(texts),
+            Ok(Asked::Any(texts)) => Ok(texts),
             Err(reason) => Err(Skip::new(*reason, self.path.to_string())),
         }
     }
@@ -97,7 +112,7 @@ impl<'f, 'p> Fact<'f, 'p> {
 }
 
 /// The indicators of one property that is one of these texts.
-fn made(fact: &Fact<'_, '_>, texts: &[Cow<'_, str>], policy: &Policy) -> Read<Vec<Read<Value>>> {
+fn made(fact: &Fact<'_, '_>, texts: &[&str], policy: &Policy) -> Read<Vec<Read<Value>>> {
     if fact.network
         && !matches!(fact.target, Target::Address { .. } | Target::Destination | Target::Origin)
     {
@@ -167,12 +182,19 @@ fn thumbprint(text: &str) -> Read<Value> {
 
 /// Two tests of one property that no value passes.
 fn contradictions<'p>(facts: &[Fact<'_, 'p>]) -> Read<()> {
+    // A list may hold both.
+    let is_one =
+        |fact: &&Fact<'_, '_>| fact.is_equality() && !fact.path.steps().contains(&Step::Any);
+    let mut equalities = facts.iter().filter(is_one);
+    let twice = |(at, fact): (usize, &Fact<'_, 'p>)| {
+        facts.iter().skip(at + 1).any(|other| other.path == fact.path)
+    };
+    // By far most have no property twice.
+    if facts.len() <= FEW && !facts.iter().enumerate().any(twice) {
+        return equalities.try_for_each(|fact| fact.texts().map(drop));
+    }
     let mut seen: HashMap<&Path<'p>, HashSet<Cow<'_, str>>> = HashMap::new();
-    for fact in facts.iter().filter(|fact| fact.is_equality()) {
-        // A list may hold both.
-        if fact.path.steps().contains(&Step::Any) {
-            continue;
-        }
+    for fact in equalities {
         let texts: HashSet<_> = fact.texts()?.iter().map(|text| fact.target.key(text)).collect();
         match seen.entry(fact.path) {
             Entry::Vacant(entry) => {
@@ -190,12 +212,12 @@ fn contradictions<'p>(facts: &[Fact<'_, 'p>]) -> Read<()> {
 }
 
 /// The texts that all equalities with that target leave; `None` if there is no equality with it.
-fn common<'f>(facts: &'f [Fact<'f, '_>], target: Target) -> Option<Vec<&'f Cow<'f, str>>> {
+fn common<'f>(facts: &'f [Fact<'f, '_>], target: Target) -> Option<Vec<&'f str>> {
     let mut equalities = facts
         .iter()
         .filter(|fact| fact.target == target && fact.is_equality())
         .filter_map(|fact| fact.texts().ok());
-    let mut common: Vec<_> = equalities.next()?.iter().collect();
+    let mut common: Vec<_> = equalities.next()?.to_vec();
     for texts in equalities {
         let texts: HashSet<_> = texts.iter().map(|text| target.key(text)).collect();
         common.retain(|known| texts.contains(&target.key(known)));
@@ -263,8 +285,7 @@ fn certificate(facts: &[Fact<'_, '_>], _: &Policy) -> Read<Vec<Read<Value>>> {
     let notes = Notes::NONE
         .with_if(other_hash, Note::StrongestHash)
         .with_if(facts.iter().any(property), Note::HashAlone);
-    let value =
-        |text: &&Cow<'_, str>| thumbprint(text).map(|v| Value { notes: v.notes.and(notes), ..v });
+    let value = |text: &&str| thumbprint(text).map(|v| Value { notes: v.notes.and(notes), ..v });
     Ok(texts.iter().map(value).collect())
 }
 
@@ -326,7 +347,7 @@ fn network(facts: &[Fact<'_, '_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
         return Err(Skip::new(SkipReason::NetworkDetail, detail.path.to_string()));
     }
     let texts: Vec<_> = match common(facts, main) {
-        Some(common) => common.into_iter().cloned().collect(),
+        Some(common) => common,
         None => fact.texts()?.to_vec(),
     };
     if texts.is_empty() {
@@ -341,9 +362,12 @@ fn network(facts: &[Fact<'_, '_>], policy: &Policy) -> Read<Vec<Read<Value>>> {
         Target::Origin => common(facts, Target::OriginType),
         _ => None,
     };
-    let types: Option<HashSet<_>> = types.map(|types| types.into_iter().map(|t| &**t).collect());
+    let types = types.map(|mut types| {
+        types.sort_unstable();
+        types
+    });
     let agrees = |value: Value| match &types {
-        Some(types) if !types.contains(object_type(&value)) => {
+        Some(types) if types.binary_search(&object_type(&value)).is_err() => {
             let what = format!("{} is an {}", value.value, object_type(&value));
             Err(Skip::new(SkipReason::Contradiction, what))
         }

@@ -7,6 +7,8 @@ mod alternative;
 mod target;
 mod value;
 
+pub(super) use value::is_root;
+
 use std::collections::HashSet;
 use std::net::IpAddr;
 
@@ -71,7 +73,7 @@ pub(super) struct Compiled {
     /// The alternatives that make nothing, by reason.
     pub(super) left_out: Vec<LeftOut>,
     /// How many atoms there are when twins are next looked for.
-    pub(super) crowded: usize,
+    crowded: usize,
 }
 
 impl Compiled {
@@ -86,13 +88,8 @@ impl Compiled {
         }
     }
 
-    pub(super) fn leave_out(&mut self, skip: Skip) {
-        if let Some(known) = self.left_out.iter_mut().find(|l| l.reason == skip.reason) {
-            known.count = known.count.saturating_add(1);
-        } else {
-            let Skip { reason, detail } = skip;
-            self.left_out.push(LeftOut { reason, detail, count: 1 });
-        }
+    fn leave_out(&mut self, skip: Skip) {
+        skip.leave_out(&mut self.left_out);
     }
 }
 
@@ -196,6 +193,9 @@ impl Compiler<'_> {
         let over = until.is_some_and(|stop| stop <= policy.now);
         match alternative::values(tests, policy) {
             Ok(values) => {
+                if self.compiled.atoms.is_empty() {
+                    self.compiled.atoms.reserve_exact(values.len());
+                }
                 for value in values {
                     match value {
                         Ok(value) => {

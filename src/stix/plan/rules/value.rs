@@ -8,7 +8,7 @@ use crate::indicators::value::{domain as slow_domain, is_external, url as slow_u
 use crate::model::IndicatorType;
 use crate::stix::plan::note::{Note, Notes};
 use crate::stix::plan::skip::{Skip, SkipReason};
-use crate::types::is_visible;
+use crate::types::{is_visible, trimmed};
 
 type Read<T> = Result<T, Skip>;
 
@@ -28,8 +28,10 @@ fn refang(text: &str) -> (Cow<'_, str>, bool) {
 
 /// A hash of so many hexadecimal digits, in lower case.
 pub(super) fn hash(text: &str, digits: usize) -> Read<String> {
-    let text = text.trim();
-    if text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+    let text = trimmed(text);
+    // Without a way out in between, several are looked at at once.
+    let all = || text.bytes().fold(true, |all, b| all & b.is_ascii_hexdigit());
+    if text.len() == digits && all() {
         return Ok(text.to_ascii_lowercase());
     }
     Err(Skip::new(SkipReason::InvalidValue, format!("not {digits} hexadecimal digits: {text}")))
@@ -37,7 +39,7 @@ pub(super) fn hash(text: &str, digits: usize) -> Read<String> {
 
 /// An address, or the addresses of a small network if that was asked for. `v4` is what its object's type says.
 pub(super) fn addresses(text: &str, v4: Option<bool>, policy: &Policy) -> Read<Vec<Value>> {
-    let (text, refanged) = refang(text.trim());
+    let (text, refanged) = refang(trimmed(text));
     let notes = Notes::NONE.with_if(refanged, Note::Refanged);
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
@@ -80,8 +82,11 @@ fn address_value(address: IpAddr, notes: Notes) -> Read<Value> {
 
 /// A domain name; one that is an address becomes that.
 pub(super) fn domain(text: &str) -> Read<Value> {
-    let (name, refanged) = refang(text.trim());
+    let (name, refanged) = refang(trimmed(text));
     let name = name.strip_suffix('.').unwrap_or(&name);
+    if name.ends_with('.') {
+        return Err(invalid("not a domain, it ends with several dots", name));
+    }
     let notes = Notes::NONE.with_if(refanged, Note::Refanged);
     if let Ok(address) = name.parse::<IpAddr>() {
         return address_value(address, notes.with(Note::AddressAsDomain).with(Note::OutboundOnly));
@@ -123,7 +128,7 @@ fn ascii_domain(name: &str) -> Option<String> {
         }
         before = byte;
     }
-    let last = name.rsplit('.').next()?;
+    let last = name.get(name.len() - label..)?;
     let number = last.starts_with("0x") || last.starts_with("0X") || !letters;
     let fine = dots > 0 && label > 0 && before != b'-' && !number && name.len() <= 253;
     fine.then(|| name.to_ascii_lowercase())
@@ -131,7 +136,7 @@ fn ascii_domain(name: &str) -> Option<String> {
 
 /// A URL; one without a scheme that is only a host becomes that host.
 pub(super) fn url(text: &str, policy: &Policy) -> Read<Value> {
-    let text = text.trim();
+    let text = trimmed(text);
     if text.is_empty() || text.contains('\\') || !text.chars().all(is_visible) {
         return Err(invalid("a URL with blanks, backslashes or characters nobody sees", text));
     }
@@ -157,10 +162,9 @@ pub(super) fn url(text: &str, policy: &Policy) -> Read<Value> {
     };
     notes = notes.with_if(fragment, Note::FragmentDropped);
     let (host, port) = split_port(&authority);
-    let is_root = matches!(path, "" | "/");
     let Some(scheme) = scheme else {
         let mended = notes.with(Note::UrlWithoutScheme);
-        if is_root && port.is_empty() {
+        if matches!(path, "" | "/") && port.is_empty() {
             return bare_host(host, mended, policy);
         }
         let host = url_host(host, text)?;
@@ -217,15 +221,47 @@ fn bare_host(host: &str, notes: Notes, policy: &Policy) -> Read<Value> {
     Ok(Value { notes: kept.with_if(!address, Note::WholeHost), ..value })
 }
 
+/// Whether what follows a URL's host leads to the host's root, however it is spelt: `/`, `//`, `/?`, `/a/..`, `/%2e`.
+pub(in crate::stix::plan) fn is_root(path: &str) -> bool {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    if !query.is_empty() {
+        return false;
+    }
+    if path.bytes().all(|b| b == b'/') {
+        return true;
+    }
+    let dots = |segment: &str| {
+        segment.starts_with('.') || segment.get(..3).is_some_and(|s| s.eq_ignore_ascii_case("%2e"))
+    };
+    path.split('/').any(dots)
+        && url::Url::parse(&format!("http://h{path}"))
+            .is_ok_and(|url| url.path().bytes().all(|b| b == b'/'))
+}
+
+/// The host of a URL.
+struct Host {
+    name: String,
+    /// Whether it is a domain that needs no second look.
+    ascii: bool,
+}
+
+impl From<String> for Host {
+    fn from(name: String) -> Self {
+        Self { name, ascii: false }
+    }
+}
+
 /// The host of a URL: an address as it stands, a name in lower case and A-labels.
-fn url_host(host: &str, url: &str) -> Read<String> {
+fn url_host(host: &str, url: &str) -> Read<Host> {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() {
         if !is_external(address.to_canonical()) {
             return Err(Skip::new(SkipReason::NotExternal, url));
         }
         return match (address, bare) {
-            (IpAddr::V4(_), None) | (IpAddr::V6(_), Some(_)) => Ok(host.to_ascii_lowercase()),
+            (IpAddr::V4(_), None) | (IpAddr::V6(_), Some(_)) => {
+                Ok(host.to_ascii_lowercase().into())
+            }
             _ => Err(invalid("a URL whose host isn't one", url)),
         };
     }
@@ -233,46 +269,50 @@ fn url_host(host: &str, url: &str) -> Read<String> {
         Some(name) => (name, "."),
         None => (host, ""),
     };
+    if name.ends_with('.') {
+        return Err(invalid("a URL whose host isn't one", url));
+    }
     if let Some(mut name) = ascii_domain(name) {
         name.push_str(dot);
-        return Ok(name);
+        return Ok(Host { name, ascii: dot.is_empty() });
     }
     if host.is_ascii() && !host.bytes().any(|b| matches!(b, b'%' | b'*' | b'+')) {
-        return Ok(host.to_ascii_lowercase());
+        return Ok(host.to_ascii_lowercase().into());
     }
     let name = slow_domain(name).map_err(|_| invalid("a URL whose host isn't one", url))?;
-    Ok(name + dot)
+    Ok((name + dot).into())
 }
 
 fn finish(
     scheme: &str,
-    host: &str,
+    host: &Host,
     port: &str,
     path: &str,
     notes: Notes,
     policy: &Policy,
 ) -> Read<Value> {
-    let mut value = String::with_capacity(scheme.len() + host.len() + port.len() + path.len());
-    for part in [scheme, host, port, path] {
+    let mut value = String::with_capacity(scheme.len() + host.name.len() + port.len() + path.len());
+    for part in [scheme, &host.name, port, path] {
         value.push_str(part);
     }
     if value.len() > policy.options.longest_url {
         return Err(Skip::new(SkipReason::TooLong, value));
     }
-    let root = matches!(path, "" | "/");
+    let root = is_root(path);
     if root && policy.options.without_root_urls {
         return Err(Skip::new(SkipReason::RootUrl, value));
     }
     let plain = port.is_empty()
         && !scheme.is_empty()
-        && ascii_domain(host).is_some_and(|h| h == host)
+        && host.ascii
         && value.len() <= 4096
         && path.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'*'));
     if !plain {
         value = slow_url(&value).map_err(|what| invalid(&format!("not a URL, {what}"), &value))?;
-        if let Ok(parsed) = url::Url::parse(&value)
+        let absolute = if scheme.is_empty() { "http://" } else { "" };
+        if let Ok(parsed) = url::Url::parse(&format!("{absolute}{value}"))
             && matches!(parsed.host(), Some(url::Host::Ipv4(_)))
-            && parsed.host_str() != Some(host)
+            && parsed.host_str() != Some(&host.name)
         {
             // `0x7f.1` and `017.0.0.1` are other addresses to other readers.
             return Err(invalid("a URL whose address is written in another way", &value));
