@@ -132,6 +132,19 @@ fn of_a_time_frame_in_another_what_both_hold_counts() {
 }
 
 #[test]
+fn a_frame_may_be_finer_than_a_nanosecond() {
+    for digits in [1, 9, 10, 12, 40] {
+        let pattern = format!(
+            "{A} START t'2026-01-01T00:00:00Z' STOP t'2026-11-01T00:00:00.{}Z'",
+            "5".repeat(digits)
+        );
+        let plan = plan(&[indicator(1, &pattern)], &options());
+        let expires = plan.indicators()[0].expires.to_string();
+        assert_eq!(expires, format!("2026-11-01T00:00:00.{}Z", "5".repeat(digits.min(9))));
+    }
+}
+
+#[test]
 fn two_items_of_a_list_do_not_contradict_each_other() {
     let hash = "d0".repeat(16);
     let both =
