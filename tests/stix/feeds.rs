@@ -313,3 +313,18 @@ proptest! {
         prop_assert_eq!(at_once, in_pieces);
     }
 }
+
+#[test]
+fn junk_is_told_again_behind_an_object() {
+    let plan = read(&format!("junk\njunk\n{A}\njunk\njunk\n")).unwrap();
+    assert_eq!(plan.skips().count(), 2);
+    assert_eq!(values(&plan), ["a.example"]);
+}
+
+#[test]
+fn only_a_container_has_its_objects_in_a_list() {
+    let feed = r#"[{"type": "indicator", "id": "indicator--1", "objects": [{"type": "indicator"}], "pattern": "[url:value = 'http://a.example/x']"}]"#;
+    let plan = read(feed).unwrap();
+    assert_eq!(plan.counts().objects, 1);
+    assert_eq!(plan.indicators().len(), 1);
+}

@@ -120,6 +120,19 @@ fn of_a_time_frame_in_another_what_both_hold_counts() {
 }
 
 #[test]
+fn a_frame_may_be_finer_than_a_nanosecond() {
+    for digits in [1, 9, 10, 12, 40] {
+        let pattern = format!(
+            "{A} START t'2026-01-01T00:00:00Z' STOP t'2026-11-01T00:00:00.{}Z'",
+            "5".repeat(digits)
+        );
+        let plan = plan(&[indicator(1, &pattern)], &options());
+        let expires = plan.indicators()[0].expires.to_string();
+        assert_eq!(expires, format!("2026-11-01T00:00:00.{}Z", "5".repeat(digits.min(9))));
+    }
+}
+
+#[test]
 fn two_items_of_a_list_do_not_contradict_each_other() {
     let hash = "d0".repeat(16);
     let both =
@@ -128,4 +141,34 @@ fn two_items_of_a_list_do_not_contradict_each_other() {
     let one = both.replace("[*]", "");
     let skipped = plan(&[indicator(1, &one)], &options());
     assert_eq!(skipped.skips().next().unwrap().1.reason, SkipReason::Contradiction);
+}
+
+#[test]
+fn a_property_of_another_object_is_no_detail_to_drop() {
+    let widened = options().widen_network();
+    for (other, reason) in
+        [("url:x_note = 'n'", Some(SkipReason::Conjunction)), ("domain-name:x_note = 'n'", None)]
+    {
+        let pattern = format!("[domain-name:value = 'a.example' AND {other}]");
+        let plan = plan(&[indicator(1, &pattern)], &widened);
+        assert_eq!(plan.skips().next().map(|(_, skip)| skip.reason), reason, "{pattern}");
+    }
+}
+
+#[test]
+fn amber_strict_is_stricter_than_amber_and_less_than_red() {
+    let marked = |id: &str, most: Tlp| {
+        let markings = json!({"object_marking_refs": [format!("marking-definition--{id}")]});
+        plan(&[with(1, A, markings)], &options().tlp_at_most(most)).indicators().len()
+    };
+    let (amber, strict, red) = (
+        "f88d31f6-486f-44da-b317-01333bde0b82",
+        "939a9414-2ddd-4d32-a0cd-375ea402b003",
+        "5e57c739-391a-4eb3-b6be-7d15ca92d5ed",
+    );
+    for (most, made) in
+        [(Tlp::Amber, [1, 0, 0]), (Tlp::AmberStrict, [1, 1, 0]), (Tlp::Red, [1, 1, 1])]
+    {
+        assert_eq!([amber, strict, red].map(|id| marked(id, most)), made, "{most}");
+    }
 }
