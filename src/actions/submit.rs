@@ -326,7 +326,7 @@ impl<O: Submission> Wanted<'_, O> {
                      was submitted now"
                 );
                 let error = Error::new(ErrorKind::Conflict, what);
-                return Err(self.named(error.advising("look again in two minutes")));
+                return Err(self.named(error.advising("look again in four minutes")));
             };
             turn.found(&reference);
         }

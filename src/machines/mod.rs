@@ -62,7 +62,7 @@ impl Client {
 ///
 /// Not guaranteed: two processes that look in the same moment both find nothing, and both submit. The service then answers
 /// the second with the first one's action, with a refusal, or with a duplicate that stays pending; what each is told is
-/// true of its own. An action that isn't found after a lost answer may show up later: for two minutes the client submits no
+/// true of its own. An action that isn't found after a lost answer may show up later: for three minutes the client submits no
 /// other of its kind to the machine. And no record shows what happens to a host locally.
 #[derive(Clone, Debug)]
 pub struct MachineHandle {

@@ -44,6 +44,12 @@ impl Course {
         self.used = self.used.saturating_add(time);
     }
 
+    /// Whether too little of the call's time is left for another try.
+    pub(super) fn is_over(&self, safety: Safety, terms: &Terms) -> bool {
+        let left = terms.call.saturating_sub(self.used);
+        left.is_zero() || left < needed(safety, terms)
+    }
+
     /// How long the next try may take, `spent` of which are gone already; or that there is too little left to begin it.
     pub(super) fn limit(
         &mut self,

@@ -221,6 +221,9 @@ impl Sender {
                     (course.another_token, replays) = (true, true);
                     // What the other token took is of the call's time too.
                     course.spends(self.clock.now().saturating_duration_since(now));
+                    if course.is_over(ask.safety, &ask.terms) {
+                        return Err(course.told(failure, ask.safety));
+                    }
                 }
             }
         }

@@ -172,7 +172,7 @@ async fn one_client_does_not_submit_again_what_may_have_been_submitted() {
         assert!(told.is_conflict() && told.to_string().contains("isn't known"), "{told}");
         assert_eq!(emulator.stats().operations["isolate"], 1, "{fault:?}");
 
-        sleep(2 * MINUTE).await;
+        sleep(4 * MINUTE).await;
         let third = one.isolate(IsolationType::Full, "again").await.unwrap();
         let found = fault == PlainFault::ResetAfterEffect;
         assert_eq!(third.disposition() == Disposition::Created, !found, "{fault:?}");

@@ -50,7 +50,7 @@ async fn a_submission_has_these_headers_and_this_body() {
                 );
             then.status(201)
                 .header("content-type", "application/json; odata.metadata=minimal; charset=utf-8")
-                .body(format!(r#"{{"id":"{ACTION}","type":"Isolate","status":"Pending"}}"#));
+                .body(format!(r#"{{"id":"{ACTION}","type":"Isolate","status":"Pending","requestorComment":"c"}}"#));
         })
         .await;
 
