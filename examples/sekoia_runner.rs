@@ -113,7 +113,9 @@ impl Folder {
     }
 
     fn object(&self, name: &str) -> Result<Map<String, Value>, String> {
-        serde_json::from_str(&self.needed(name)?).map_err(|e| format!("{name} is no object: {e}"))
+        // The reason would quote what is there, which may be a secret.
+        serde_json::from_str(&self.needed(name)?)
+            .map_err(|e| format!("{name} is no object (line {}, column {})", e.line(), e.column()))
     }
 }
 

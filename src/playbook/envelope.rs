@@ -67,7 +67,9 @@ impl Request {
             return Some(key.clone());
         }
         let run = self.run.as_ref()?;
-        let (execution, step) = (run.execution_id.as_ref()?, run.step_id.as_ref()?);
+        // A template that wasn't filled in names no run.
+        let filled = |id: &Option<String>| id.clone().filter(|id| !id.trim().is_empty());
+        let (execution, step) = (filled(&run.execution_id)?, filled(&run.step_id)?);
         Some(format!("{}:{execution}/{step}", execution.len()))
     }
 }

@@ -95,6 +95,10 @@ impl Runner {
         stop: impl Future<Output = ()> + Send,
     ) -> Result<Response, Response> {
         let reject = |fault| Response::rejected(fault);
+        // Serde would also take them by their places.
+        if !request.arguments.is_object() {
+            return Err(reject(Fault::usage("invalid_arguments", "the arguments are no object")));
+        }
         if request.schema_version != SCHEMA_VERSION {
             let what = format!(
                 "schema_version {} isn't known here; it is {SCHEMA_VERSION}",

@@ -124,6 +124,7 @@ async fn what_a_schema_refuses_is_refused_before_anything_is_sent() {
     for (name, arguments) in [
         ("isolate_endpoint", json!({})),
         ("isolate_endpoint", json!([])),
+        ("isolate_endpoint", json!([MACHINE, "INC-4711"])),
         ("isolate_endpoint", json!(null)),
         ("isolate_endpoint", json!({"machine_id": MACHINE})),
         ("isolate_endpoint", json!({"comment": "INC-4711"})),
