@@ -96,8 +96,11 @@ impl LeaseRelease {
 
     /// The comment of the release, which names the lease's isolation, so that a later call knows it again.
     fn ending(&self) -> Result<Comment> {
-        self.comment.render().map_err(|e| self.named(e))?;
-        Ok(Comment::from(format!("{}{}", self.comment.text(), self.mark())))
+        let comment = Comment::from(format!("{}{}", self.comment.text(), self.mark()));
+        for comment in [&self.comment, &comment] {
+            comment.render().map_err(|e| self.named(e))?;
+        }
+        Ok(comment)
     }
 
     fn mark(&self) -> String {

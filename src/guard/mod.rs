@@ -70,6 +70,12 @@ impl Guard {
     /// [`is_configuration`](Error::is_configuration), with line and reason: a member that isn't known, a pattern or an
     /// operation's name that can't be right, a rule that says nothing. A guard with a mistake is never used in part.
     pub fn from_json(text: &str) -> Result<Self> {
+        // Serde would also take the members by their places.
+        if !text.trim_start().starts_with('{') {
+            return Err(Error::configuration(
+                "the guard can't be used: line 1 begins no JSON object",
+            ));
+        }
         serde_json::from_str(text)
             .map_err(|e| Error::configuration(format!("the guard can't be used: {e}")))
     }
@@ -159,6 +165,8 @@ mod tests {
             ("{\"at_most\": [{\"machines\": -1, \"minutes\": 5}]}", "line 1", "-1"),
             ("{\"never\": [{\"tags\": [\"a\"]}]", "line 1", "EOF"),
             ("{} {}", "line 1", "trailing"),
+            ("[]", "line 1", "object"),
+            ("{\"never\": [{\"any\": true, \"tags\": [\"a\"]}]}", "line 1", "any"),
         ] {
             let told = Guard::from_json(text).unwrap_err();
             assert!(told.is_configuration());

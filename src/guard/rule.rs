@@ -99,6 +99,9 @@ impl TryFrom<Marks> for Rule {
 
     fn try_from(marks: Marks) -> Result<Self, Self::Error> {
         let rule = Self(marks);
+        if rule.0.any && rule.is_about_machines() {
+            return Err("a rule has marks of machines, and \"any\" that makes them mean nothing");
+        }
         if rule.0.any || rule.is_about_machines() || !rule.0.operations.is_empty() {
             return Ok(rule);
         }
@@ -121,36 +124,42 @@ impl Rule {
     /// Fits this machine.
     pub fn id(mut self, id: impl Into<MachineId>) -> Self {
         self.0.ids.push(id.into());
+        self.0.any = false;
         self
     }
 
     /// Fits machines whose full name or first label is this: `*` stands for any characters, `?` for one.
     pub fn name(mut self, pattern: &str) -> Self {
         self.0.names.push(Pattern::new(pattern));
+        self.0.any = false;
         self
     }
 
     /// Fits machines with such a tag, which may hold `*` and `?`.
     pub fn tag(mut self, pattern: &str) -> Self {
         self.0.tags.push(Pattern::new(pattern));
+        self.0.any = false;
         self
     }
 
     /// Fits machines with such a system, as the service names it: `WindowsServer2022`, `Linux`, `macOS`.
     pub fn platform(mut self, pattern: &str) -> Self {
         self.0.platforms.push(Pattern::new(pattern));
+        self.0.any = false;
         self
     }
 
     /// Fits servers: Windows Server of any version, and Linux, which the service supports as a server only.
     pub fn servers(mut self) -> Self {
         self.0.servers = true;
+        self.0.any = false;
         self
     }
 
     /// Fits machines whose `deviceValue` is `High`.
     pub fn high_value(mut self) -> Self {
         self.0.high_value = true;
+        self.0.any = false;
         self
     }
 
