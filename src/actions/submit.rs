@@ -157,10 +157,7 @@ impl<O: Submission> Wanted<'_, O> {
         let Self { client, operation, .. } = self;
         let (machine, urgent) = (operation.machine(), client.is_urgent() || O::SPEC.urgent);
         let looks = (O::OPPOSITE.is_some() && !care.without_lookup) || care.key.is_some();
-        let at_once = client.with_terms(|terms| {
-            terms.urgent |= urgent;
-            terms.queue = Some(Duration::ZERO);
-        });
+        let at_once = client.with_terms(|terms| terms.urgent |= urgent).at_once();
         let mut course = Course::default();
         let gate = client.turns().gate(machine, O::KIND, urgent);
         let _gate = client.queue_for(&mut course, gate).await.map_err(|e| self.named(e))?;
@@ -322,11 +319,11 @@ impl<O: Submission> Wanted<'_, O> {
             let Some(reference) = unseen.reference.filter(shows) else {
                 let ago = self.client.clock().now().saturating_duration_since(unseen.at).as_secs();
                 let what = format!(
-                    "an earlier one of this client's left {ago} s ago, and whether it took effect isn't known; nothing \
-                     was submitted now"
+                    "whether an earlier one of this client's took effect isn't known, {ago} s after the last that was \
+                     heard of it; nothing was submitted now"
                 );
                 let error = Error::new(ErrorKind::Conflict, what);
-                return Err(self.named(error.advising("look again in four minutes")));
+                return Err(self.named(error.advising("look again in three minutes")));
             };
             turn.found(&reference);
         }

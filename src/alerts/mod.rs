@@ -152,10 +152,19 @@ impl AlertHandle {
             return self.client.send_watched(operation, witness).await;
         }
         let mut course = Course::default();
+        let at_once = self.client.at_once();
         loop {
             let safety = operation.safety();
             let slot = self.client.reserve(UpdateAlert::SPEC, safety, &mut course).await?;
-            let alert = self.get().await.map_err(|error| course.broken_off(error))?;
+            let alert = match at_once.send(&GetAlert::new(self.id.clone())).await {
+                Ok(alert) => alert,
+                Err(error) if error.is_throttled() => {
+                    drop(slot);
+                    self.client.pause_for(&mut course, error).await?;
+                    continue;
+                }
+                Err(error) => return Err(course.broken_off(error)),
+            };
             if let Err(conflict) = operation.update.check_against(&alert) {
                 // An earlier try of this very call may be what changed it.
                 if course.is_unclear()

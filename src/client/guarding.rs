@@ -95,7 +95,7 @@ impl Client {
         mut pass: Pass,
         witness: &Witness,
     ) -> Result<O::Output> {
-        let at_once = self.with_terms(|terms| terms.queue = Some(Duration::ZERO));
+        let at_once = self.at_once();
         let mut admitted = Some(self.clock().now());
         let mut course = Course::default();
         loop {

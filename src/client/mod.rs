@@ -183,6 +183,11 @@ impl Client {
         self.sender_for(safety).reserve(spec, safety, self.terms, course).await
     }
 
+    /// For reads of a caller who holds a slot: they queue for nothing, and where one would have to, it is turned away.
+    pub(crate) fn at_once(&self) -> Self {
+        self.with_terms(|terms| terms.queue = Some(Duration::ZERO))
+    }
+
     /// Waits until what turned a call away may let it through, for no longer than the call may queue.
     pub(crate) async fn pause_for(&self, course: &mut Course, refusal: Error) -> Result<()> {
         let pause = refusal.retry_after().unwrap_or_default().max(SHORTEST_PAUSE);

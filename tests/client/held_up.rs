@@ -11,9 +11,10 @@ use bytes::Bytes;
 use defender_response::emulator::*;
 use defender_response::model::AlertStatus;
 use defender_response::{
-    AlertId, AlertUpdate, Call, Client, ClientSecret, Disposition, Guard, Isolate, IsolationType,
-    Limit, ListMachineActions, MachineHandle, MachineId, Operation, Path, Rule, Safety, Spec,
-    Token, TokenError, TokenErrorKind, TokenRequest, TokenSource, Transport, TransportError,
+    AlertId, AlertUpdate, Call, Client, ClientSecret, Disposition, Error, Guard, Isolate,
+    IsolationType, Limit, ListMachineActions, MachineHandle, MachineId, Operation, Path, Rule,
+    Safety, Spec, Token, TokenError, TokenErrorKind, TokenRequest, TokenSource, Transport,
+    TransportError,
 };
 use http::{Request, Response};
 use std::sync::Arc;
@@ -554,4 +555,33 @@ async fn everybody_has_an_end() {
         refs.dedup();
         assert_eq!(refs.len(), n, "{seed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_with_a_condition_hold_no_slots_while_alerts_can_not_be_read() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let id: AlertId = emulator.alerts()[0].parse().unwrap();
+    let paused = FaultRule::new("get_alert", StatusFault::new(429).retry_after(3600));
+    emulator.fault(paused).unwrap();
+    assert!(client.queue_within(s(0)).alert(&id).get().await.unwrap_err().is_throttled());
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..80 {
+        let alert = client.alert(&id);
+        let update =
+            AlertUpdate::new().status(AlertStatus::Resolved).only_if(AlertStatus::New, None);
+        waiting.spawn(async move { alert.update(update).await.map(drop) });
+    }
+    sleep(s(10)).await;
+    let began = Instant::now();
+    client
+        .alert(&id)
+        .update(AlertUpdate::new().status(AlertStatus::InProgress))
+        .await
+        .map(drop)
+        .unwrap();
+    assert!(began.elapsed() < s(5), "{:?}", began.elapsed());
+    // None of them was told anything before it could look, and the look decides.
+    let told = waiting.join_all().await;
+    assert!(told.iter().all(|told| told.as_ref().is_err_and(Error::is_conflict)), "{told:?}");
+    assert_eq!(effects(&emulator, "update_alert"), 1);
 }
