@@ -50,7 +50,7 @@
 //! # Features
 //! `rustls` (default), `rustls-no-provider` or `native-tls` for https; `certificate` for signing in with a client
 //! certificate, `azure` for signing in with `azure_identity`; `playbook` for actions by name, JSON in and JSON out;
-//! `emulator` for the emulated service.
+//! `stix2` for plans of that crate's values; `emulator` for the emulated service.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(

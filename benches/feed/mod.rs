@@ -1,41 +1,24 @@
 //! Generated feeds, the plan of one, and the least that reading one at all costs.
 
+mod numbers;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use defender_response::model::{IndicatorAction, Severity};
 use defender_response::stix::{Plan, PlanOptions, Planner};
+use numbers::Numbers;
 use serde::Deserialize;
 
-/// Numbers that look random and are the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
-    }
-
-    fn hex(&mut self, digits: usize) -> String {
-        let mut hex = String::new();
-        while hex.len() < digits {
-            let _ = write!(hex, "{:08x}", self.next() & 0xffff_ffff);
-        }
-        hex.truncate(digits);
-        hex
-    }
-
-    fn id(&mut self) -> String {
-        format!(
-            "{}-{}-4{}-8{}-{}",
-            self.hex(8),
-            self.hex(4),
-            self.hex(3),
-            self.hex(3),
-            self.hex(12)
-        )
-    }
+fn id(numbers: &mut Numbers) -> String {
+    format!(
+        "{}-{}-4{}-8{}-{}",
+        numbers.hex(8),
+        numbers.hex(4),
+        numbers.hex(3),
+        numbers.hex(3),
+        numbers.hex(12)
+    )
 }
 
 /// In the mix of published feeds.
@@ -62,8 +45,8 @@ fn pattern(numbers: &mut Numbers, n: u64) -> String {
 fn indicator(numbers: &mut Numbers, n: u64) -> String {
     format!(
         r#"{{"type":"indicator","spec_version":"2.1","id":"indicator--{}","created_by_ref":"identity--{}","created":"2026-01-{:02}T10:11:12.123Z","modified":"2026-02-{:02}T10:11:12.123Z","name":"Indicator number {n}","description":"Seen in the campaign that was observed in the first weeks of the year; related to the loader of which a sample was analysed.","indicator_types":["malicious-activity"],"pattern":"{}","pattern_type":"stix","pattern_version":"2.1","valid_from":"2026-01-01T00:00:00Z","labels":["misp:type=\"sha256\"","misp:to_ids=\"True\""],"kill_chain_phases":[{{"kill_chain_name":"lockheed-martin-cyber-kill-chain","phase_name":"command-and-control"}}],"object_marking_refs":["marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"]}}"#,
-        numbers.id(),
-        numbers.id(),
+        id(numbers),
+        id(numbers),
         1 + n % 28,
         1 + n % 28,
         pattern(numbers, n)
@@ -73,9 +56,9 @@ fn indicator(numbers: &mut Numbers, n: u64) -> String {
 fn relationship(numbers: &mut Numbers) -> String {
     format!(
         r#"{{"type":"relationship","spec_version":"2.1","id":"relationship--{}","created":"2026-01-01T10:11:12.123Z","modified":"2026-01-01T10:11:12.123Z","relationship_type":"indicates","source_ref":"indicator--{}","target_ref":"malware--{}"}}"#,
-        numbers.id(),
-        numbers.id(),
-        numbers.id()
+        id(numbers),
+        id(numbers),
+        id(numbers)
     )
 }
 

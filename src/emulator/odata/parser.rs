@@ -52,7 +52,7 @@ impl<'a, R: Row> Parser<'a, R> {
             self.depth += 1;
             let inner = self.either()?;
             self.depth -= 1;
-            self.expect(&Token::Close)?;
+            self.require(&Token::Close)?;
             return Ok(inner);
         }
         let word = self.word()?;
@@ -86,12 +86,12 @@ impl<'a, R: Row> Parser<'a, R> {
     }
 
     fn one_of(&mut self, column: Column) -> Result<Filter, Refusal> {
-        self.expect(&Token::Open)?;
+        self.require(&Token::Open)?;
         let mut literals = vec![self.literal(column)?];
         while self.takes(&Token::Comma) {
             literals.push(self.literal(column)?);
         }
-        self.expect(&Token::Close)?;
+        self.require(&Token::Close)?;
         Ok(Filter::OneOf(column, literals))
     }
 
@@ -100,14 +100,14 @@ impl<'a, R: Row> Parser<'a, R> {
         &mut self,
         filter: impl FnOnce(Column, String) -> Filter,
     ) -> Result<Filter, Refusal> {
-        self.expect(&Token::Open)?;
+        self.require(&Token::Open)?;
         let column = Column::of::<R>(self.word()?)?;
         if column.kind != Type::Text {
             return Err(mismatch(column));
         }
-        self.expect(&Token::Comma)?;
+        self.require(&Token::Comma)?;
         let text = self.text()?;
-        self.expect(&Token::Close)?;
+        self.require(&Token::Close)?;
         Ok(filter(column, text))
     }
 
@@ -117,28 +117,28 @@ impl<'a, R: Row> Parser<'a, R> {
         if column.kind != Type::Texts {
             return Err(mismatch(column));
         }
-        self.expect(&Token::Open)?;
+        self.require(&Token::Open)?;
         let variable = self.word()?;
-        self.expect(&Token::Colon)?;
+        self.require(&Token::Colon)?;
         let test = match self.word()? {
             "startswith" => TextTest::StartsWith(self.text_of(variable)?),
             "contains" => TextTest::Contains(self.text_of(variable)?),
             word if word == variable && self.takes_word("eq") => TextTest::Is(self.text()?),
             _ => return Err(self.unexpected()),
         };
-        self.expect(&Token::Close)?;
+        self.require(&Token::Close)?;
         Ok(Filter::SomeText(column, test))
     }
 
     /// `(variable,'text')`.
     fn text_of(&mut self, variable: &str) -> Result<String, Refusal> {
-        self.expect(&Token::Open)?;
+        self.require(&Token::Open)?;
         if !self.takes_word(variable) {
             return Err(self.unexpected());
         }
-        self.expect(&Token::Comma)?;
+        self.require(&Token::Comma)?;
         let text = self.text()?;
-        self.expect(&Token::Close)?;
+        self.require(&Token::Close)?;
         Ok(text)
     }
 
@@ -175,7 +175,7 @@ impl<'a, R: Row> Parser<'a, R> {
         Ok(first)
     }
 
-    fn expect(&mut self, token: &Token) -> Result<(), Refusal> {
+    fn require(&mut self, token: &Token) -> Result<(), Refusal> {
         if self.takes(token) { Ok(()) } else { Err(self.unexpected()) }
     }
 
