@@ -15,6 +15,9 @@ const ENOUGH: u32 = 100;
 /// The service gives an action up after three days and some 14 minutes, so an older one is over whatever it is called.
 const OVER: Duration = Duration::from_secs(4 * 86_400);
 
+/// As many are read by their ids where the list may be late.
+const READ_AGAIN: usize = 3;
+
 /// What there is already.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Finding {
@@ -84,6 +87,27 @@ pub(crate) async fn own_since(
         }
     }
     own
+}
+
+/// What is listed as under way is read by its id before it is said to stand in the way: a list may be late with the end.
+pub(super) async fn confirmed(
+    client: &Client,
+    mut actions: Vec<MachineAction>,
+    kind: &ActionType,
+    now: Timestamp,
+) -> Vec<MachineAction> {
+    for _ in 0..READ_AGAIN {
+        let (Finding::Pending(listed) | Finding::Opposed(listed)) = judge(&actions, kind, now)
+        else {
+            break;
+        };
+        let Ok(read) = client.action(listed.id.clone()).get().await else { break };
+        if !read.status.is_terminal() {
+            break;
+        }
+        actions.iter_mut().filter(|a| a.id == read.id).for_each(|a| a.clone_from(&read));
+    }
+    actions
 }
 
 /// What the actions of one machine, of a kind and its opposite, mean for another one of that kind.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::recent::{Finding, is_under_way, judge, recent, with_own};
+use super::recent::{Finding, confirmed, is_under_way, judge, recent, with_own};
 use super::settle::{hurried, settle};
 use super::submitted::{Disposition, Submitted};
 use super::{Comment, GetMachineAction, Key, Repeats};
@@ -266,7 +266,8 @@ impl<O: Submission> Wanted<'_, O> {
         if O::OPPOSITE.is_none() || care.without_lookup {
             return Ok(None);
         }
-        self.judged(&actions, care)
+        let now = self.client.service_time();
+        self.judged(&confirmed(client, actions, &O::KIND, now).await, care)
     }
 
     /// What was submitted under the same key, by whichever process.

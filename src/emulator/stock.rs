@@ -107,6 +107,7 @@ fn add_past_action(tenant: &mut Tenant, scene: &mut Scene<'_>, ago: usize) -> St
         hresult: 0,
         stuck: false,
         unlisted: false,
+        before: None,
     };
     tenant.actions.add(action);
     id

@@ -94,6 +94,8 @@ switches! {
     throttle_body: ThrottleBody = ThrottleBody::Envelope;
     /// how long a new action is missing from the list
     list_lag: Duration = Duration::ZERO;
+    /// for how long a list still shows an action that has ended as it was before
+    status_lag: Duration = Duration::ZERO;
     /// whether a list that was cut carries @odata.nextLink
     next_link: bool = false;
     /// how many items a page of a list holds at most

@@ -225,6 +225,20 @@ impl EnsureAll {
     }
 }
 
+/// Looks once the deadline has come: what is cancelled then is looked at again, and records that show ever new ones aren't
+/// followed.
+const LAST_LOOKS: u32 = 3;
+
+/// What a look may lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Early,
+    /// Nothing is submitted any more.
+    Last,
+    /// And nothing cancelled.
+    Only,
+}
+
 /// All machines of one call.
 struct Crew {
     client: Client,
@@ -246,18 +260,25 @@ impl Crew {
             self.tell((0..self.tasks.len()).collect(), &error);
             return;
         }
+        let mut last_looks = 0;
         loop {
             let last = self.deadline.left(self.client.clock()).is_zero();
+            last_looks += u32::from(last);
+            let look = match last_looks {
+                0 => Look::Early,
+                1..LAST_LOOKS => Look::Last,
+                _ => Look::Only,
+            };
             let open = self.open();
             let mut at_once = false;
             for together in open.chunks(TOGETHER) {
-                at_once |= self.round(together, last).await;
+                at_once |= self.round(together, look).await;
             }
             let open = self.open();
             if open.is_empty() {
                 return;
             }
-            if last {
+            if last && !(at_once && last_looks < LAST_LOOKS) {
                 self.late(&open).await;
                 return;
             }
@@ -275,24 +296,28 @@ impl Crew {
     }
 
     /// Looks at some machines and does what is next for each: whether one is to be looked at again at once.
-    async fn round(&mut self, together: &[usize], last: bool) -> bool {
+    async fn round(&mut self, together: &[usize], look: Look) -> bool {
         let machines: Vec<_> =
             together.iter().filter_map(|at| Some(self.tasks.get(*at)?.machine.clone())).collect();
         let looked = self.client.clock().now();
         let mut histories = match histories(&self.client, &machines).await {
             Ok(histories) => histories,
-            Err(error) if self.patience.bears(&error, self.client.clock().now()) => {
-                self.trouble = Some(error);
-                return false;
-            }
             Err(error) => {
-                self.tell(together.to_vec(), &error);
+                if self.patience.bears(&error, self.client.clock().now()) {
+                    let over = |at: &&usize| self.tasks.get(**at).is_some_and(Task::is_broken_off);
+                    let over = together.iter().filter(over).copied().collect();
+                    self.tell(over, &error);
+                    self.trouble = Some(error);
+                } else {
+                    self.tell(together.to_vec(), &error);
+                }
                 return false;
             }
         };
         self.trouble = None;
         self.patience.read();
         let mut acts = JoinSet::new();
+        let mut at_once = false;
         for &at in together {
             let Some(task) = self.tasks.get_mut(at) else { continue };
             let mut actions: Vec<MachineAction> =
@@ -301,25 +326,25 @@ impl Crew {
             match task.next(&actions, &self.wish, self.client.service_time()) {
                 Next::Over(outcome) => self.settle(at, *outcome),
                 // What is submitted at the deadline could not be waited for.
-                Next::Act(Act::Submit { .. }) if last => {}
+                Next::Act(Act::Submit { .. }) if look != Look::Early => {}
+                Next::Act(_) if look == Look::Only => {}
                 Next::Act(act) => {
                     let (client, machine) = (self.client.clone(), task.machine.clone());
                     let looked = Some(looked).filter(|_| !self.alone);
                     let doing = carry_out(client, machine, self.wish.clone(), act, looked);
                     acts.spawn(async move { (at, doing.await) });
                 }
+                Next::Wait if look == Look::Last && self.alone => {
+                    at_once |= task.has_ended(&self.client).await;
+                }
                 Next::Wait => {}
             }
         }
-        let mut at_once = false;
         while let Some(done) = acts.join_next().await {
             // A task of ours neither panics nor is aborted.
             let Ok((at, outcome)) = done else { continue };
             let Some(task) = self.tasks.get_mut(at) else { continue };
-            match task.take(outcome, &self.wish) {
-                Ok(again) => at_once |= again,
-                Err(error) => self.settle(at, Err(error)),
-            }
+            at_once |= task.take(outcome);
         }
         at_once
     }
@@ -333,8 +358,8 @@ impl Crew {
     fn tell(&mut self, which: Vec<usize>, error: &Error) {
         for at in which {
             if let Some(task) = self.tasks.get(at) {
-                let told = task.told(error.clone(), &self.wish);
-                self.settle(at, Err(told));
+                let lost = task.lost(error.clone(), &self.wish);
+                self.settle(at, Err(lost));
             }
         }
     }

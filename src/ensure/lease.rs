@@ -177,8 +177,10 @@ impl Lease {
     /// Ends the isolation of this lease, and nothing else: [`LeaseRelease::within`] says for how long.
     ///
     /// While it hasn't been carried out it is cancelled, and since it may have been, a release follows. If the machine was
-    /// released since, or somebody else's isolation keeps it isolated too, nothing is sent: [`LeaseEnd::Superseded`].
-    /// Called again, it goes on where it was broken off.
+    /// released since, or somebody else's isolation keeps it isolated too, it is not released: [`LeaseEnd::Superseded`]. A
+    /// release of an earlier call that is still armed is then cancelled first, and waited for where it can't be.
+    /// Duplicates that carry the reference of its isolation are the lease's too. Called again, it goes on where it was
+    /// broken off.
     ///
     /// Permission `Machine.Isolate`, and `Machine.Read.All` or `Machine.ReadWrite.All`; quota 100 a minute, 1,500 an hour.
     ///
@@ -221,7 +223,7 @@ pub enum LeaseEnd {
         /// The isolation.
         action: Box<MachineAction>,
     },
-    /// Nothing was released. Either this release came first, or this isolation of somebody else's is in force, or armed,
+    /// Nothing was released, and nothing of the lease's is armed any more. Either this release came first, or this isolation of somebody else's is in force, or armed,
     /// beside the lease's own.
     Superseded {
         /// What came instead.

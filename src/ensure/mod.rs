@@ -3,6 +3,7 @@
 mod containments;
 mod converge;
 mod judge;
+mod known;
 mod lease;
 mod note;
 mod plan;

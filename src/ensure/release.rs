@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use super::judge::{Aspect, is_under_way};
+use super::known::Known;
 use super::lease::{Lease, LeaseEnd};
 use super::plan::in_force;
 use super::read::history;
-use crate::actions::{Care, Comment, Disposition, submit_if, told};
+use crate::actions::{Care, Comment, Disposition, reference_of, submit_if, told};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::machines::Unisolate;
 use crate::model::{ActionStatus, ActionType, MachineAction};
-use crate::types::Timestamp;
+use crate::types::{ActionId, Timestamp};
 use crate::waits::{Deadline, Patience, Pauses, last_reports, still_running, unread, verdict};
+
+/// Looks once the deadline has come: what is cancelled then is looked at again, and records that show ever new ones aren't
+/// followed.
+const LAST_LOOKS: u32 = 3;
 
 /// The end of a lease, from [`Lease::release`].
 #[derive(Debug)]
@@ -29,7 +34,8 @@ pub struct LeaseRelease {
 enum Step {
     Over(LeaseEnd),
     Failed(Error),
-    Cancel,
+    /// Something of the lease's has to be kept from being carried out.
+    Stop(Box<MachineAction>),
     Submit,
     Await(Box<MachineAction>),
 }
@@ -58,12 +64,15 @@ impl LeaseRelease {
     pub async fn within(mut self, limit: Duration) -> Result<LeaseEnd> {
         self.lease.check(&self.client).await.map_err(|e| self.named(e))?;
         let comment = self.ending()?;
-        let mut run = Run { released: None, uncancellable: false, refused: None };
+        let mut run = Run::default();
         let deadline = Deadline::after(self.client.clock(), limit);
         let mut patience = Patience::new(self.client.clock().now());
+        let mut last_looks = 0;
         loop {
             let last = deadline.left(self.client.clock()).is_zero();
-            let late = match self.look(&run).await {
+            last_looks += u32::from(last);
+            let acts = last_looks < LAST_LOOKS;
+            let late = match self.look(&mut run).await {
                 Err(error) if patience.bears(&error, self.client.clock().now()) => Err(error),
                 Err(error) => return Err(self.named(error)),
                 Ok(step) => {
@@ -71,18 +80,24 @@ impl LeaseRelease {
                     match step {
                         Step::Over(end) => return Ok(end),
                         Step::Failed(error) => return Err(self.named(error)),
-                        Step::Cancel => {
-                            if self.cancel(&mut run).await? {
+                        Step::Stop(action) if acts => {
+                            if self.stop(&mut run, &action.id).await? {
                                 continue;
                             }
-                            Ok(None)
+                            Ok(Some(action))
                         }
                         Step::Submit if last => Ok(None),
                         Step::Submit => {
                             self.submit(&mut run, &comment).await?;
                             Ok(None)
                         }
-                        Step::Await(action) => Ok(Some(action)),
+                        Step::Await(action) if last && acts => {
+                            if self.has_ended(&mut run, &action.id).await {
+                                continue;
+                            }
+                            Ok(Some(action))
+                        }
+                        Step::Stop(action) | Step::Await(action) => Ok(Some(action)),
                     }
                 }
             };
@@ -107,19 +122,25 @@ impl LeaseRelease {
         format!(" | ends: {}", self.lease.action())
     }
 
-    async fn look(&self, run: &Run) -> Result<Step> {
+    async fn look(&self, run: &mut Run) -> Result<Step> {
         let mut actions = history(&self.client, self.lease.machine()).await?;
-        for id in [Some(self.lease.action()), run.released.as_ref().map(|a| &a.id)] {
-            let Some(id) = id else { continue };
+        run.known.lay_over(&mut actions);
+        for id in [Some(self.lease.action()), run.released.as_ref()].into_iter().flatten() {
             if actions.iter().all(|action| action.id != *id) {
                 actions.push(self.client.action(id).get().await?);
             }
         }
         let now = self.client.service_time();
-        let named = |action: &&MachineAction| action.id == *self.lease.action();
-        let Some(own) = actions.iter().find(named) else {
+        let Some(own) = actions.iter().find(|action| action.id == *self.lease.action()) else {
             return Err(Error::new(ErrorKind::NotFound, "the lease's isolation isn't on record"));
         };
+        if own.machine_id.as_ref().is_some_and(|id| id != self.lease.machine())
+            || own.action_type != ActionType::Isolate
+        {
+            let what = "the lease's action isn't an isolation of its machine";
+            return Ok(Step::Failed(Error::new(ErrorKind::Conflict, what).about(own.clone())));
+        }
+        run.own = Own::of(own);
         Ok(self.decide(&actions, own, run, now))
     }
 
@@ -130,46 +151,40 @@ impl LeaseRelease {
         run: &Run,
         now: Timestamp,
     ) -> Step {
-        if own.machine_id.as_ref().is_some_and(|id| id != self.lease.machine())
-            || own.action_type != ActionType::Isolate
-        {
-            let what = "the lease's action isn't an isolation of its machine";
-            return Step::Failed(Error::new(ErrorKind::Conflict, what).about(own.clone()));
+        let mine = || actions.iter().filter(|action| run.own.is(action));
+        if let Some(armed) = mine().find(|action| is_under_way(action, now)) {
+            return run.stop_or_await(armed);
         }
-        let own_under_way = is_under_way(own, now);
-        if own_under_way {
-            return if run.uncancellable {
-                Step::Await(Box::new(own.clone()))
-            } else {
-                Step::Cancel
-            };
-        }
+        let mark = self.mark();
+        let is_for_it =
+            |a: &MachineAction| a.requestor_comment.as_deref().is_some_and(|c| c.ends_with(&mark));
         let releases = || actions.iter().filter(|a| a.action_type == ActionType::Unisolate);
-        if let Some(release) = run.released.as_ref().and_then(|r| releases().find(|a| a.id == r.id))
+        let ended = mine().map(|action| action.last_update_date_time_utc).max().flatten();
+        // A release that finished after the isolation has ended it, whoever asked for it.
+        let done = releases()
+            .filter(|a| a.status == ActionStatus::Succeeded && a.last_update_date_time_utc > ended)
+            .max_by_key(|a| a.last_update_date_time_utc);
+        let theirs = beside(actions, &run.own, now);
+        let end = match (done, theirs) {
+            (Some(release), _) if is_for_it(release) => {
+                Some(LeaseEnd::Released { action: Box::new(release.clone()) })
+            }
+            (Some(by), _) | (None, Some(by)) => {
+                Some(LeaseEnd::Superseded { by: Box::new(by.clone()) })
+            }
+            (None, None) => None,
+        };
+        if let Some(end) = end {
+            // A release of ours that is still armed would undo what came instead.
+            let armed = releases().find(|a| is_for_it(a) && is_under_way(a, now));
+            return armed.map_or_else(|| Step::Over(end), |release| run.stop_or_await(release));
+        }
+        if let Some(release) = releases().find(|a| Some(&a.id) == run.released.as_ref())
             && release.status.is_terminal()
             && release.status != ActionStatus::Succeeded
         {
             let failed = verdict(&release.id, release.clone()).err();
             return Step::Failed(failed.unwrap_or_else(nothing_comes_of_it));
-        }
-        // A release that finished after the isolation has ended it, whoever asked for it.
-        let after = |a: &&MachineAction| {
-            a.status == ActionStatus::Succeeded
-                && a.last_update_date_time_utc > own.last_update_date_time_utc
-        };
-        if let Some(release) = releases().filter(after).max_by_key(|a| a.last_update_date_time_utc)
-        {
-            let mark = self.mark();
-            let ours = release.requestor_comment.as_deref().is_some_and(|c| c.ends_with(&mark));
-            let release = Box::new(release.clone());
-            return Step::Over(if ours {
-                LeaseEnd::Released { action: release }
-            } else {
-                LeaseEnd::Superseded { by: release }
-            });
-        }
-        if let Some(theirs) = beside(actions, own, now) {
-            return Step::Over(LeaseEnd::Superseded { by: Box::new(theirs.clone()) });
         }
         if let Some(release) = releases().find(|action| is_under_way(action, now)) {
             return Step::Await(Box::new(release.clone()));
@@ -184,14 +199,16 @@ impl LeaseRelease {
         }
     }
 
-    /// Whether to look again at once.
-    async fn cancel(&self, run: &mut Run) -> Result<bool> {
-        let outcome = self.client.action(self.lease.action()).cancel(self.comment.text()).await;
-        match outcome {
-            Ok(_) => Ok(true),
+    /// Cancels an action of the lease's: whether to look again at once.
+    async fn stop(&self, run: &mut Run, id: &ActionId) -> Result<bool> {
+        match self.client.action(id).cancel(self.comment.text()).await {
+            Ok(action) => {
+                run.known.learn(&action);
+                Ok(true)
+            }
             Err(error) if error.is_invalid_request() || error.is_still_running() => {
-                let over = error.action().is_some_and(|action| action.status.is_terminal());
-                run.uncancellable |= !over;
+                run.uncancellable.push(id.clone());
+                error.action().into_iter().for_each(|action| run.known.learn(action));
                 Ok(true)
             }
             Err(error) if error.may_pass() => Ok(false),
@@ -199,23 +216,23 @@ impl LeaseRelease {
         }
     }
 
+    async fn has_ended(&self, run: &mut Run, id: &ActionId) -> bool {
+        if let Ok(action) = self.client.action(id).get().await {
+            run.known.learn(&action);
+        }
+        run.known.holds(id)
+    }
+
     async fn submit(&self, run: &mut Run, comment: &Comment) -> Result<()> {
-        let lease = self.lease.action().clone();
+        let own = run.own.clone();
         let now = self.client.service_time();
         // The look is the last word: somebody may have isolated the machine while this waited for its turn.
-        let check = move |actions: &[MachineAction]| {
-            let own = actions.iter().find(|action| action.id == lease);
-            let theirs = match own {
-                Some(own) => beside(actions, own, now),
-                None => in_force(actions, Aspect::Isolation, now).next(),
-            };
-            match theirs {
-                Some(theirs) => {
-                    let what = format!("{}; nothing was submitted", told(theirs, now));
-                    Err(Error::new(ErrorKind::AlreadyRunning, what).about(theirs.clone()))
-                }
-                None => Ok(()),
+        let check = move |actions: &[MachineAction]| match beside(actions, &own, now) {
+            Some(theirs) => {
+                let what = format!("{}; nothing was submitted", told(theirs, now));
+                Err(Error::new(ErrorKind::AlreadyRunning, what).about(theirs.clone()))
             }
+            None => Ok(()),
         };
         let care = Care { regardless: true, ..Care::default() };
         let operation = Unisolate::new(self.lease.machine().clone(), comment.clone());
@@ -223,7 +240,7 @@ impl LeaseRelease {
             Ok(submitted) => {
                 let ours =
                     matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted);
-                run.released = Some(submitted.action().clone()).filter(|_| ours);
+                run.released = Some(submitted.id().clone()).filter(|_| ours);
                 Ok(())
             }
             // What stands in the way is seen, and told, at the next look.
@@ -260,20 +277,54 @@ impl LeaseRelease {
 }
 
 /// How far a call has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Run {
-    released: Option<MachineAction>,
-    uncancellable: bool,
+    own: Own,
+    known: Known,
+    released: Option<ActionId>,
+    /// What couldn't be cancelled, and so has to end by itself.
+    uncancellable: Vec<ActionId>,
     refused: Option<Error>,
+}
+
+impl Run {
+    fn stop_or_await(&self, action: &MachineAction) -> Step {
+        let action = Box::new(action.clone());
+        if self.uncancellable.contains(&action.id) {
+            Step::Await(action)
+        } else {
+            Step::Stop(action)
+        }
+    }
+}
+
+/// The lease's isolation, and duplicates that the service made of it: they carry its reference.
+#[derive(Clone, Debug, Default)]
+struct Own {
+    id: Option<ActionId>,
+    reference: Option<String>,
+}
+
+impl Own {
+    fn of(own: &MachineAction) -> Self {
+        let reference = own.requestor_comment.as_deref().and_then(reference_of);
+        Self { id: Some(own.id.clone()), reference: reference.map(str::to_owned) }
+    }
+
+    fn is(&self, action: &MachineAction) -> bool {
+        let reference = action.requestor_comment.as_deref().and_then(reference_of);
+        let same = reference.is_some() && reference == self.reference.as_deref();
+        action.action_type == ActionType::Isolate && (same || Some(&action.id) == self.id.as_ref())
+    }
 }
 
 /// Another isolation that keeps the machine isolated too, or is about to.
 fn beside<'a>(
     actions: &'a [MachineAction],
-    own: &MachineAction,
+    own: &Own,
     now: Timestamp,
 ) -> Option<&'a MachineAction> {
-    in_force(actions, Aspect::Isolation, now).find(|action| action.id != own.id)
+    in_force(actions, Aspect::Isolation, now).find(|action| !own.is(action))
 }
 
 fn nothing_comes_of_it() -> Error {

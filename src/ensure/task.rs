@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::judge::{Standing, judge};
+use super::known::Known;
 use super::plan::{Goal, Plan, plan, strangers};
 use super::read::state_of;
 use super::state::{MachineState, OnRecord};
@@ -43,7 +44,10 @@ pub(super) struct Task {
     cancelled: Vec<MachineAction>,
     /// What couldn't be cancelled, and so has to end by itself.
     uncancellable: Vec<ActionId>,
+    known: Known,
     awaited: Option<Box<MachineAction>>,
+    /// What ends it, once the state is read in which the machine is left.
+    broken_off: Option<Error>,
     left: Option<OnRecord<Standing>>,
     rounds: u32,
 }
@@ -74,7 +78,9 @@ impl Task {
             submitted: None,
             cancelled: Vec::new(),
             uncancellable: Vec::new(),
+            known: Known::default(),
             awaited: None,
+            broken_off: None,
             left: None,
             rounds: 0,
         }
@@ -82,11 +88,7 @@ impl Task {
 
     /// What the task itself knows of an action that no list shows.
     pub(super) async fn complete(&self, client: &Client, actions: &mut Vec<MachineAction>) {
-        for action in &self.cancelled {
-            if actions.iter().all(|other| other.id != action.id) {
-                actions.push(action.clone());
-            }
-        }
+        self.known.lay_over(actions);
         if let Some(id) = &self.submitted
             && actions.iter().all(|other| other.id != *id)
             && let Ok(action) = client.action(id).get().await
@@ -95,8 +97,21 @@ impl Task {
         }
     }
 
+    /// Whether what it waits for has ended, and no list shows that yet.
+    pub(super) async fn has_ended(&mut self, client: &Client) -> bool {
+        let Some(awaited) = self.awaited.as_deref() else { return false };
+        if let Ok(action) = client.action(&awaited.id).get().await {
+            self.known.learn(&action);
+        }
+        self.known.holds(&awaited.id)
+    }
+
     pub(super) fn next(&mut self, actions: &[MachineAction], wish: &Wish, now: Timestamp) -> Next {
         let record = judge(actions, wish.goal.aspect(), now);
+        if let Some(error) = self.broken_off.take() {
+            self.left = Some(record);
+            return over(Err(self.told(error, wish)));
+        }
         let own = actions.iter().find(|action| Some(&action.id) == self.submitted.as_ref());
         if let Some(own) = own
             && own.status.is_terminal()
@@ -138,31 +153,31 @@ impl Task {
     }
 
     /// Takes in what came of an act: whether to look again at once.
-    pub(super) fn take(&mut self, outcome: Outcome, wish: &Wish) -> Result<bool> {
+    pub(super) fn take(&mut self, outcome: Outcome) -> bool {
         match outcome {
             Outcome::Cancelled(Ok(action), _) => {
+                self.known.learn(&action);
                 self.cancelled.push(action);
-                Ok(true)
+                true
             }
-            Outcome::Cancelled(Err(error), _) if error.may_pass() => Ok(false),
+            Outcome::Cancelled(Err(error), _) if error.may_pass() => false,
             Outcome::Cancelled(Err(error), id)
                 if error.is_invalid_request() || error.is_still_running() =>
             {
-                let over = error.action().is_some_and(|action| action.status.is_terminal());
-                if !over {
-                    self.uncancellable.push(id);
-                }
-                Ok(true)
+                self.uncancellable.push(id);
+                error.action().into_iter().for_each(|action| self.known.learn(action));
+                true
             }
             Outcome::Submitted(Ok(submitted)) => {
                 if submitted.action().status != ActionStatus::Succeeded {
                     self.submitted = Some(submitted.id().clone());
                 }
-                Ok(false)
+                false
             }
-            Outcome::Submitted(Err(error)) if error.is_throttled() => Ok(false),
+            Outcome::Submitted(Err(error)) if error.is_throttled() => false,
             Outcome::Cancelled(Err(error), _) | Outcome::Submitted(Err(error)) => {
-                Err(self.told(error, wish))
+                self.broken_off = Some(error);
+                true
             }
         }
     }
@@ -175,6 +190,9 @@ impl Task {
         reported: Option<Timestamp>,
         trouble: Option<&Error>,
     ) -> Error {
+        if let Some(error) = &self.broken_off {
+            return self.told(error.clone(), wish);
+        }
         let Some(record) = &self.left else {
             let id = self.machine.as_str();
             let error = unread("the machine's actions", trouble.cloned()).of(wish.goal.name(), id);
@@ -194,8 +212,20 @@ impl Task {
         }
     }
 
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.broken_off.is_some()
+    }
+
+    /// The records can't be read any more.
+    pub(super) fn lost(&self, error: Error, wish: &Wish) -> Error {
+        match self.broken_off.clone() {
+            Some(broken_off) => self.told(broken_off, wish),
+            None => self.told(error, wish),
+        }
+    }
+
     /// An error that names the machine and the state it was left in.
-    pub(super) fn told(&self, error: Error, wish: &Wish) -> Error {
+    fn told(&self, error: Error, wish: &Wish) -> Error {
         let error = error.of(wish.goal.name(), self.machine.as_str());
         let Some(record) = &self.left else { return error };
         let cancelled = self
@@ -203,7 +233,14 @@ impl Task {
             .iter()
             .map(|action| format!("; {} {} was cancelled for it", action.action_type, action.id));
         let cancelled: String = cancelled.collect();
-        error.adding(&format!("the machine was left: {}{cancelled}", wish.goal.describe(record)))
+        let state = wish.goal.describe(record);
+        // What was read before something was sent isn't what is left, and the records may be late with what was sent.
+        let when = match (self.broken_off.is_some(), error.is_outcome_unknown()) {
+            (true, _) => "before that it was",
+            (false, true) => "the records say since",
+            (false, false) => "the machine was left",
+        };
+        error.adding(&format!("{when}: {state}{cancelled}"))
     }
 }
 

@@ -22,6 +22,7 @@ mod indicating;
 mod input;
 mod lanes;
 mod leases;
+mod leases_more;
 mod line;
 mod lists;
 mod many_tenants;

@@ -96,6 +96,24 @@ async fn a_new_action_may_be_missing_from_the_list_for_a_while() {
     assert_eq!(client.get("/api/machineactions").await.each("id"), [id.as_str()]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_list_may_show_what_has_ended_as_it_was_before() {
+    let builder = Emulator::builder().set("status_lag", "60").expect("a switch");
+    let emulator = on_test_clock(builder);
+    let client = Plain::signed_in(&emulator).await;
+    let id = client.isolate(WORKSTATION, "c").await.id().to_owned();
+    seconds(30).await;
+    assert_eq!(client.action(&id).await.json["status"], "Succeeded");
+    let listed = client.get("/api/machineactions").await;
+    assert_eq!(listed.each("status"), ["InProgress"]);
+    assert_ne!(
+        listed.each("lastUpdateDateTimeUtc"),
+        [client.action(&id).await.json["lastUpdateDateTimeUtc"].as_str().expect("a time")]
+    );
+    seconds(60).await;
+    assert_eq!(client.get("/api/machineactions").await.each("status"), ["Succeeded"]);
+}
+
 #[tokio::test]
 async fn a_long_list_is_read_by_skip_or_by_link() {
     let emulator = Emulator::builder().set("page_size", "400").expect("a switch").build();

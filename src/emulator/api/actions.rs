@@ -68,7 +68,8 @@ impl Call<'_> {
         Ok(self.action_answer(number, StatusCode::OK, false)?.changed())
     }
 
-    /// Newest ones may be missing (switch `list_lag`): how soon the list has them isn't documented.
+    /// Newest ones may be missing (switch `list_lag`), and those that ended of late as they were before (`status_lag`): how
+    /// soon the list has them isn't documented.
     pub(super) fn list_actions(&self) -> Result<Answer, Refusal> {
         let Scene { now, switches, .. } = &self.scene;
         let old_enough =
@@ -80,7 +81,8 @@ impl Call<'_> {
             .filter(|action| !action.unlisted)
             .filter(old_enough)
             .filter_map(|action| {
-                Some(ActionRow(action, self.tenant.machines.get(action.machine)?))
+                let machine = self.tenant.machines.get(action.machine)?;
+                Some(ActionRow(action.as_listed(now.wall, switches.status_lag), machine))
             });
         let (query, page) = self.page(rows)?;
         Ok(self.list("MachineActions", &query, &page, |ActionRow(action, machine)| {

@@ -31,12 +31,12 @@ impl Call<'_> {
     }
 
     /// A page as an answer, each row as `view` writes it.
-    pub(super) fn list<R, T: Serialize>(
+    pub(super) fn list<'p, R, T: Serialize>(
         &self,
         set: &str,
         query: &Query,
-        page: &Page<R>,
-        view: impl Fn(&R) -> T,
+        page: &'p Page<R>,
+        view: impl Fn(&'p R) -> T,
     ) -> Answer {
         let next = page.next.filter(|_| self.scene.switches.next_link);
         let list = List {

@@ -1,12 +1,13 @@
 //! What each list may be filtered and ordered by: the properties its page names, and no others.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::emulator::odata::{Cell, Row, Type};
 use crate::emulator::world::{Action, Alert, Indicator, Machine};
 
 /// An action and the machine it is about.
-pub(super) struct ActionRow<'a>(pub(super) &'a Action, pub(super) &'a Machine);
+pub(super) struct ActionRow<'a>(pub(super) Cow<'a, Action>, pub(super) &'a Machine);
 
 impl Row for ActionRow<'_> {
     const COLUMNS: &'static [(&'static str, Type)] = &[

@@ -1,6 +1,8 @@
 //! A machine action on record, and how the service writes it down (page machineaction).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -90,6 +92,20 @@ pub(crate) struct Action {
     pub(crate) stuck: bool,
     /// Not shown in lists.
     pub(crate) unlisted: bool,
+    /// How it was before it ended, and since when: what a list that is late with its statuses shows.
+    pub(crate) before: Option<(Status, Timestamp)>,
+}
+
+impl Action {
+    /// As a list shows it whose statuses are as old as that.
+    pub(crate) fn as_listed(&self, now: Timestamp, lag: Duration) -> Cow<'_, Self> {
+        match self.before {
+            Some((status, updated)) if now.since(self.updated) < lag => {
+                Cow::Owned(Self { status, updated, hresult: 0, cancellation: None, ..self.clone() })
+            }
+            _ => Cow::Borrowed(self),
+        }
+    }
 }
 
 /// Who cancelled an action, and why.

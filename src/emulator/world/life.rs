@@ -110,6 +110,7 @@ impl Tenant {
         if action.status.is_final() {
             return;
         }
+        action.before = Some((action.status, action.updated));
         action.status = status;
         action.hresult = hresult;
         action.updated = now.wall;

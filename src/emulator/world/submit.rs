@@ -151,6 +151,7 @@ impl Tenant {
             hresult: 0,
             stuck,
             unlisted: false,
+            before: None,
         };
         let number = self.actions.add(action);
         if let Some(machine) = self.machines.get_mut(machine) {
