@@ -203,7 +203,7 @@ impl EnsureAll {
         distinct.dedup();
         let tasks = distinct.iter().cloned().map(Task::new).collect();
         let mut crew = Crew {
-            patience: Patience::new(client.clock().now()),
+            patience: Patience::default(),
             deadline: Deadline::after(client.clock(), limit),
             outcomes: distinct.iter().map(|_| None).collect(),
             tasks,

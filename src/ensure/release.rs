@@ -66,7 +66,7 @@ impl LeaseRelease {
         let comment = self.ending()?;
         let mut run = Run::default();
         let deadline = Deadline::after(self.client.clock(), limit);
-        let mut patience = Patience::new(self.client.clock().now());
+        let mut patience = Patience::default();
         let mut last_looks = 0;
         loop {
             let last = deadline.left(self.client.clock()).is_zero();

@@ -4,13 +4,15 @@
 //! list lacks (it may lag, or not show an action at all) is asked for by id, some forty to a list, and then singly.
 //! Between sweeps an action costs its id and a few words.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::pace::Pace;
-use super::watch::{Deadline, LAST_READ, Patience, Pauses};
+use super::watch::{Deadline, LAST_READ, Missing, Patience, Pauses};
 use super::words::{still_running, unread, verdict, with_cause};
 use crate::actions::{ActionHandle, GetMachineAction};
 use crate::client::Client;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::odata::Filter;
@@ -39,7 +41,7 @@ impl Client {
     /// Waits for many actions; [`WaitAll::within`] says for how long.
     ///
     /// The handles have to be of this client, or of a clone. Permission `Machine.Read.All` or `Machine.ReadWrite.All`. All
-    /// reads together are 60 a minute at most, and a few a minute as a rule, however many actions there are.
+    /// reads together are 60 a minute at most (90 with the last), and a few a minute as a rule, however many actions there are.
     ///
     /// ```no_run
     /// # use defender_response::{Client, Submitted};
@@ -64,7 +66,7 @@ impl Client {
         let mut order: Vec<u32> = (0..).take(entries.len()).collect();
         order.sort_by(|a, b| key(&entries, *a).cmp(key(&entries, *b)));
         let pauses = Pauses::default();
-        WaitAll { client: self.clone(), entries, order, pauses, cursor: 0 }
+        WaitAll { client: self.clone(), entries, order, pauses, cursor: 0, missing: HashMap::new() }
     }
 
     fn entry(&self, handle: &ActionHandle) -> Entry {
@@ -90,6 +92,8 @@ pub struct WaitAll {
     pauses: Pauses,
     /// Where asking for what no list shows goes on.
     cursor: usize,
+    /// What isn't found by its id either.
+    missing: HashMap<usize, Missing>,
 }
 
 #[derive(Debug)]
@@ -135,13 +139,13 @@ impl WaitAll {
         let clock = client.clock();
         let deadline = Deadline::after(clock, limit);
         let began = client.service_time();
-        let mut patience = Patience::new(clock.now());
+        let mut patience = Patience::default();
         let mut pace = Pace::default();
         let mut trouble = None;
         while self.entries.iter().any(|entry| entry.known.is_open()) {
             let left = deadline.left(clock);
-            let mut sweep =
-                Sweep { began, last: left.is_zero(), patience: &mut patience, pace: &mut pace };
+            let last = left.is_zero();
+            let mut sweep = Sweep { began, last, patience: &mut patience, pace: &mut pace };
             let swept = tokio::time::timeout(left.max(LAST_READ), self.sweep(&mut sweep)).await;
             let late = || Error::new(ErrorKind::Timeout, "the list could not be read in time");
             match swept.unwrap_or_else(|_| Err(late())) {
@@ -149,14 +153,13 @@ impl WaitAll {
                 Err(error) if patience.bears(&error, clock.now()) => trouble = Some(error),
                 Err(error) => self.fail(&error),
             }
-            let left = deadline.left(clock);
-            if left.is_zero() {
+            if last {
                 break;
             }
             let open = self.entries.iter().filter(|entry| entry.known.is_open()).count();
             let open = u32::try_from(open).unwrap_or(u32::MAX);
             let pause = self.pauses.next().max(FOR_EACH.saturating_mul(open).min(LONGEST));
-            tokio::time::sleep(pause.min(left)).await;
+            tokio::time::sleep(pause.min(deadline.left(clock))).await;
         }
         self.told(trouble.as_ref()).await
     }
@@ -170,7 +173,7 @@ impl WaitAll {
         let mut list = client.actions().newest_first(filter).page_size(PAGE);
         while missing > 0 {
             if list.needs_a_page() {
-                sweep.pace.turn(client.clock()).await;
+                sweep.turn(client.clock()).await;
             }
             let Some(action) = list.next().await.transpose()? else { break };
             sweep.patience.read();
@@ -218,6 +221,7 @@ impl WaitAll {
                 continue;
             }
             entry.known = Known::of(action, whole);
+            self.missing.remove(&at);
             if let Some(found) = found.get_mut(at)
                 && !std::mem::replace(found, true)
             {
@@ -242,7 +246,7 @@ impl WaitAll {
             rest.truncate(LISTS * IDS);
             self.cursor = from + rest.len();
             for ids in rest.chunks(IDS) {
-                sweep.pace.turn(client.clock()).await;
+                sweep.turn(client.clock()).await;
                 let ids = ids.iter().filter_map(|at| self.entries.get(*at));
                 let Some(filter) = Filter::one_of("id", ids.map(|entry| &entry.id)) else {
                     continue;
@@ -257,20 +261,21 @@ impl WaitAll {
         }
         for at in rest {
             let Some(id) = self.entries.get(at).map(|entry| entry.id.clone()) else { continue };
-            sweep.pace.turn(client.clock()).await;
+            sweep.turn(client.clock()).await;
             match client.send(&GetMachineAction::new(id)).await {
                 Ok(action) => {
                     self.take(&action, sweep.last, found);
                 }
-                Err(error)
-                    if error.is_not_found() && !sweep.patience.is_young(client.clock().now()) =>
-                {
-                    if let Some(entry) = self.entries.get_mut(at) {
+                // One action's trouble isn't all the others'.
+                Err(error) if error.is_not_found() => {
+                    let missing = self.missing.entry(at).or_default();
+                    if !missing.may_be_found(client.clock().now())
+                        && let Some(entry) = self.entries.get_mut(at)
+                    {
                         entry.known = Known::Failed(error);
                     }
                 }
-                // One action's trouble isn't all the others'.
-                Err(error) if error.is_not_found() || error.may_pass() => {}
+                Err(error) if error.may_pass() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -333,6 +338,12 @@ struct Sweep<'a> {
     last: bool,
     patience: &'a mut Patience,
     pace: &'a mut Pace,
+}
+
+impl Sweep<'_> {
+    async fn turn(&mut self, clock: &dyn Clock) {
+        self.pace.turn(clock, self.last).await;
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// What the last read may take when the deadline has come.
 pub(super) const LAST_READ: Duration = Duration::from_secs(5);
 
-/// A new action may not be found at once; for how long that is believed.
+/// A new action may not be found at once, and a known one once in a while; for how long that is believed.
 const NOT_YET_FOUND: Duration = Duration::from_secs(30);
 
 /// The pauses of a wait.
@@ -57,19 +57,15 @@ impl Deadline {
 }
 
 /// Which failed reads a wait gets over.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Patience {
-    began: Instant,
     refused: bool,
+    missing: Missing,
 }
 
 impl Patience {
-    pub(crate) fn new(began: Instant) -> Self {
-        Self { began, refused: false }
-    }
-
     pub(crate) fn read(&mut self) {
-        self.refused = false;
+        *self = Self::default();
     }
 
     /// Whether a later read may get past this.
@@ -79,11 +75,19 @@ impl Patience {
             self.refused = true;
             return true;
         }
-        error.may_pass() || (error.is_not_found() && self.is_young(now))
+        error.may_pass() || (error.is_not_found() && self.missing.may_be_found(now))
     }
+}
 
-    pub(super) fn is_young(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.began) < NOT_YET_FOUND
+/// Since when something isn't found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Missing(Option<Instant>);
+
+impl Missing {
+    /// It isn't found now: whether that may change.
+    pub(super) fn may_be_found(&mut self, now: Instant) -> bool {
+        let since = *self.0.get_or_insert(now);
+        now.saturating_duration_since(since) < NOT_YET_FOUND
     }
 }
 
@@ -94,12 +98,18 @@ pub(super) struct Watch {
     pub(super) pauses: Pauses,
     pub(super) seen: Option<MachineAction>,
     pub(super) trouble: Option<Error>,
-    patience: Option<Patience>,
+    patience: Patience,
 }
 
 impl Watch {
     pub(super) fn new(handle: ActionHandle) -> Self {
-        Self { handle, pauses: Pauses::default(), seen: None, trouble: None, patience: None }
+        Self {
+            handle,
+            pauses: Pauses::default(),
+            seen: None,
+            trouble: None,
+            patience: Patience::default(),
+        }
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -108,19 +118,17 @@ impl Watch {
 
     /// Reads once: whether it could be read. An error is one that no later read would get past.
     pub(super) async fn look(&mut self, left: Duration) -> Result<bool> {
-        let began = self.clock().now();
         let read = tokio::time::timeout(left.max(LAST_READ), self.handle.get()).await;
         let late = || Error::new(ErrorKind::Timeout, "the action could not be read in time");
         let now = self.clock().now();
-        let patience = self.patience.get_or_insert_with(|| Patience::new(began));
         match read.unwrap_or_else(|_| Err(late())) {
             Ok(action) => {
-                patience.read();
+                self.patience.read();
                 self.seen = Some(action);
                 self.trouble = None;
                 Ok(true)
             }
-            Err(error) if patience.bears(&error, now) => {
+            Err(error) if self.patience.bears(&error, now) => {
                 self.trouble = Some(error);
                 Ok(false)
             }

@@ -122,6 +122,43 @@ async fn thousands_that_no_list_shows_yet_stay_within_the_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_look_is_not_lost_to_those_before_it() {
+    let builder = Emulator::builder().set("list_lag", "30").unwrap();
+    let (emulator, client, machines) = fleet(450, builder.settle(Duration::from_secs(10)));
+    let handles = isolate(&emulator, &client, &machines);
+    emulator.clear_journal();
+    let pace = Duration::from_secs(1);
+    let outcomes = client.wait_all(&handles).every(pace).within(Duration::from_secs(45)).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{:?}", by_kind(&outcomes));
+    assert!(busiest_minute(&emulator) <= 100, "{}", busiest_minute(&emulator));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_is_not_found_once_in_a_while_is_still_waited_for() {
+    for many in [false, true] {
+        let (emulator, client, machines) =
+            fleet(1, Emulator::builder().settle(5 * MINUTE).set("list_lag", "9999").unwrap());
+        let handles = isolate(&emulator, &client, &machines);
+        let cutting = async {
+            for _ in 0..4 {
+                seconds(60).await;
+                let fault = FaultRule::new("get_machine_action", StatusFault::new(404));
+                emulator.fault(fault).unwrap();
+            }
+        };
+        let waiting = async {
+            if many {
+                client.wait_all(&handles).within(HOUR).await.remove(0)
+            } else {
+                handles[0].wait().within(HOUR).await
+            }
+        };
+        let (outcome, ()) = tokio::join!(waiting, cutting);
+        assert!(outcome.is_ok(), "{many}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn old_actions_are_found_by_their_ids() {
     let (emulator, client, machines) = fleet(300, Emulator::builder());
     let handles = isolate(&emulator, &client, &machines);
