@@ -119,7 +119,7 @@ pub(crate) fn reference_of(comment: &str) -> Option<&str> {
 pub(super) const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// `dr-` and ten letters or digits: 50 random bits.
-fn fresh_reference() -> String {
+pub(crate) fn fresh_reference() -> String {
     let mut bits = random_bits();
     let mut reference = String::from("dr-");
     for _ in 0..10 {

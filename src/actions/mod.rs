@@ -12,7 +12,7 @@ mod submitted;
 
 pub use crate::reads::GetMachineAction;
 pub use comment::Comment;
-pub(crate) use comment::reference_of;
+pub(crate) use comment::{fresh_reference, reference_of};
 pub use handle::ActionHandle;
 pub(crate) use key::{Key, Repeats};
 pub use list::{Actions, ListMachineActions};

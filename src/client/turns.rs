@@ -80,6 +80,12 @@ impl Turns {
         turn
     }
 
+    /// The machines on which something was done of late, as far as that is still remembered.
+    pub(crate) fn machines(&self) -> Vec<MachineId> {
+        let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
+        machines.keys().filter_map(|key| key.parse().ok()).collect()
+    }
+
     /// What this client submitted to a machine of late, newest first, once nobody is about to submit something.
     pub(crate) async fn submitted(&self, machine: &MachineId, now: Instant) -> Vec<MachineAction> {
         let memory = {

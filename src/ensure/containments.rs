@@ -9,7 +9,7 @@ use super::judge::{Aspect, judge};
 use super::note;
 use super::plan::in_force;
 use super::state::{Doubt, IsolationState, OnRecord};
-use crate::actions::reference_of;
+use crate::actions::{own_since, reference_of};
 use crate::client::Client;
 use crate::error::Result;
 use crate::model::{ActionStatus, ActionType, MachineAction};
@@ -70,8 +70,8 @@ impl Client {
     /// Everything that is isolated by the service's records, or armed and may become so, or of which the records don't tell
     /// that it isn't: oldest first.
     ///
-    /// It reads all isolations and releases that the tenant has on record, in pages of 10,000. What no record shows isn't
-    /// in it: see [`MachineState`](crate::MachineState).
+    /// It reads all isolations and releases that the tenant has on record, in pages of 10,000, and what this client
+    /// submitted in the last two minutes and the list doesn't show yet, one by one. What no record shows isn't in it: see [`MachineState`](crate::MachineState).
     ///
     /// Permission `Machine.Read.All` or `Machine.ReadWrite.All`; quota 100 a minute, 1,500 an hour.
     ///
@@ -96,6 +96,13 @@ impl Client {
             actions.push(action);
             if actions.len() >= MANY {
                 thin_out(actions);
+            }
+        }
+        for machine in self.turns().machines() {
+            let listed = machines.get(&machine).map_or(&[][..], Vec::as_slice);
+            let own = own_since(self, &machine, listed, |a| Aspect::Isolation.is_about(a)).await;
+            if !own.is_empty() {
+                machines.entry(machine).or_default().extend(own);
             }
         }
         let now = self.service_time();

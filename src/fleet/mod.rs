@@ -10,7 +10,7 @@ use std::fmt;
 
 use tokio::task::JoinSet;
 
-use crate::actions::Comment;
+use crate::actions::{Comment, fresh_reference};
 use crate::client::{Client, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::MachineId;
@@ -30,8 +30,10 @@ impl Client {
     /// One action on many machines: [`FanOut::survey`] tells who they are, and [`FanOutRun::next`] submits.
     ///
     /// More than ten are refused unless [`at_most`](FanOut::at_most) says so. Each submission is what the verb of a
-    /// [`MachineHandle`](crate::MachineHandle) does: guards, look-ups, quota and outcomes are the same. Permission and quota as
-    /// for the verb, and `Machine.Read.All`.
+    /// [`MachineHandle`](crate::MachineHandle) does, [keyed](crate::MachineHandle::keyed): guards, look-ups, quota and outcomes
+    /// are the same. An entry that was merged into another one, and a device that isn't onboarded, are outcomes that
+    /// [`is_guarded`](Error::is_guarded), and nothing is sent for them. Permission and quota as for the verb, and
+    /// `Machine.Read.All`.
     ///
     /// ```no_run
     /// # use defender_response::{Client, IsolationType, MachineId, Verb};
@@ -68,6 +70,7 @@ impl Client {
             verb,
             comment: comment.into(),
             machines,
+            run: fresh_reference(),
             place: None,
             done: Vec::new(),
             at_most: AT_MOST,
@@ -78,7 +81,8 @@ impl Client {
     }
 
     /// Goes on with a stored fan-out: with what is left, and with what certainly wasn't done. A machine whose outcome isn't
-    /// known is left alone.
+    /// known is left alone. What was under way when the record was made is found by the record's key and adopted, not
+    /// submitted again, unless the client writes no references.
     ///
     /// # Errors
     /// From [`survey`](FanOut::survey): [`is_conflict`](Error::is_conflict) for a record of another tenant, application or
@@ -86,6 +90,7 @@ impl Client {
     pub fn resume_fan_out(&self, record: FanOutRecord) -> FanOut {
         let open: Vec<_> = record.open().cloned().collect();
         let mut fan_out = self.fan_out(record.verb, open, record.comment);
+        fan_out.run = record.run;
         fan_out.done = record.done.into_iter().filter(|done| !done.nothing_done).collect();
         fan_out.place =
             Some(Place { tenant: record.tenant, application: record.app, cloud: record.cloud });
@@ -100,6 +105,7 @@ pub struct FanOut {
     verb: Verb,
     comment: Comment,
     machines: Vec<MachineId>,
+    run: String,
     /// Where the record is from.
     place: Option<Place>,
     done: Vec<Done>,
@@ -158,7 +164,8 @@ impl FanOut {
         if let Some(stored) = &self.place {
             stored.check(&place, "the record").map_err(of)?;
         }
-        let (summary, names) = survey::survey(&self.client, &self.machines).await.map_err(of)?;
+        let survey = survey::survey(&self.client, self.verb, &self.machines);
+        let (summary, known) = survey.await.map_err(of)?;
         Ok(FanOutRun {
             client: self.client,
             place,
@@ -168,7 +175,8 @@ impl FanOut {
             stops_on_unknown: self.stops_on_unknown,
             on_progress: self.on_progress,
             summary,
-            names,
+            known,
+            run: self.run,
             waiting: VecDeque::from(self.machines),
             under_way: JoinSet::new(),
             begun: Vec::new(),

@@ -21,6 +21,8 @@ pub struct FanOutRecord {
     pub app: String,
     /// The cloud.
     pub cloud: String,
+    /// The key by which its submissions are found again ([`MachineHandle::keyed`](crate::MachineHandle::keyed)).
+    pub run: String,
     /// What is done.
     pub verb: Verb,
     /// Why, as auditors read it.

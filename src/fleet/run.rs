@@ -1,16 +1,16 @@
 //! Submitting to many machines, some at a time.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
 use tokio::task::JoinSet;
 
 use super::record::{Done, FanOutRecord, Version};
-use super::survey::Names;
+use super::survey::Known;
 use super::{FanOutSummary, Verb};
 use crate::actions::{Comment, Submitted};
 use crate::client::{Client, Place};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::MachineId;
 
 pub(super) type OnProgress = Box<dyn FnMut(&FanOutProgress) + Send>;
@@ -52,7 +52,8 @@ pub struct FanOutRun {
     pub(super) stops_on_unknown: bool,
     pub(super) on_progress: Option<OnProgress>,
     pub(super) summary: FanOutSummary,
-    pub(super) names: Names,
+    pub(super) known: HashMap<MachineId, Known>,
+    pub(super) run: String,
     pub(super) waiting: VecDeque<MachineId>,
     pub(super) under_way: JoinSet<(MachineId, Result<Submitted>)>,
     pub(super) begun: Vec<MachineId>,
@@ -72,15 +73,28 @@ impl FanOutRun {
     pub async fn next(&mut self) -> Option<FanOutOutcome> {
         while self.stopped.is_none() && self.under_way.len() < self.at_once {
             let Some(machine) = self.waiting.pop_front() else { break };
-            let (verb, comment) = (self.verb, self.comment.clone());
-            let host = self.client.machine(&machine);
             self.begun.push(machine.clone());
-            self.under_way.spawn(async move { (machine, verb.submit(host, comment).await) });
+            let (verb, comment) = (self.verb, self.comment.clone());
+            let mut host = self.client.machine(&machine);
+            if self.client.writes_references() {
+                host = host.keyed(&self.run);
+            }
+            let refusal = self.known.get(&machine).and_then(|known| known.refusal.clone());
+            self.under_way.spawn(async move {
+                let result = match refusal {
+                    None => verb.submit(host, comment).await,
+                    Some(why) => {
+                        Err(Error::new(ErrorKind::Guarded, format!("{why}; nothing was sent"))
+                            .of(verb.spec().name, machine.as_str()))
+                    }
+                };
+                (machine, result)
+            });
         }
         // A task of ours neither panics nor is aborted while somebody waits here.
         let (machine, result) = self.under_way.join_next().await?.ok()?;
         self.begun.retain(|begun| *begun != machine);
-        let name = self.names.get(&machine).cloned();
+        let name = self.known.get(&machine).map(|known| known.name.clone());
         self.take(&machine, name.clone(), &result);
         Some(FanOutOutcome { machine, name, result })
     }
@@ -101,6 +115,7 @@ impl FanOutRun {
             tenant,
             app: application,
             cloud,
+            run: self.run.clone(),
             verb: self.verb,
             comment: self.comment.text().to_owned(),
             done: self.done.clone(),

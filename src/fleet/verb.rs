@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::{Comment, Submitted};
 use crate::error::Result;
+use crate::guard::{About, Act};
 use crate::machines::{
     Isolate, IsolationType, MachineHandle, RestrictCodeExecution, RunAntiVirusScan, ScanType,
     Unisolate, UnrestrictCodeExecution,
 };
+use crate::model::Machine;
 use crate::operation::{Operation, Spec};
 
 /// What is done to each machine of a fan-out.
@@ -45,6 +47,11 @@ impl Verb {
             Self::RestrictCodeExecution => RestrictCodeExecution::SPEC,
             Self::UnrestrictCodeExecution => UnrestrictCodeExecution::SPEC,
         }
+    }
+
+    pub(super) fn act_on(self, machine: &Machine) -> Act<'_> {
+        let contains = self == Self::Isolate(IsolationType::ContainUnmanaged);
+        Act { operation: self.spec().name, about: About::Machine(machine), contains }
     }
 
     pub(super) async fn submit(self, host: MachineHandle, comment: Comment) -> Result<Submitted> {

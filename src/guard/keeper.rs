@@ -150,6 +150,21 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_counted_is_refused() {
+        let keeper = Keeper::new(Guard::new().at_most(Limit::new(5, 60).operation("other")));
+        let now = Instant::now();
+        for (operation, about, is_refused) in [
+            ("tag_many", About::Untold, true),
+            ("isolate", About::Untold, false),
+            ("tag_many", About::Nothing, false),
+        ] {
+            let act = Act { operation, about, contains: false };
+            let told = keeper.admit(&act, now, &mut Pass::default());
+            assert_eq!(told.is_err_and(|told| told.contains("at_most[0]")), is_refused);
+        }
+    }
+
+    #[test]
     fn what_is_given_back_does_not_count() {
         let keeper = Keeper::new(Guard::new().at_most(Limit::new(1, 1)));
         let now = Instant::now();

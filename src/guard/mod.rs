@@ -1,5 +1,6 @@
 //! What may be done to which machines: rules as data, which every call passes that changes something.
 
+mod form;
 mod keeper;
 mod pattern;
 mod rule;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 pub(crate) use keeper::{Keeper, Pass};
-pub(crate) use rule::is_server;
+pub(crate) use rule::may_be_server;
 pub use rule::{Limit, Rule};
 pub(crate) use subject::{About, Act, Subject};
 
@@ -27,6 +28,9 @@ pub(crate) use subject::{About, Act, Subject};
 ///
 /// An entry that was merged into another one is refused under any guard, and a device that isn't onboarded, except for
 /// containing and releasing it.
+///
+/// What a machine's record doesn't tell (its name, its system, its device value) is held against it: a rule in `never` that
+/// asks for that fits, and one in `only` doesn't.
 ///
 /// Rules apply to releases and cancellations as well unless `operations` says otherwise.
 ///
@@ -50,11 +54,11 @@ pub(crate) use subject::{About, Act, Subject};
 #[serde(default, deny_unknown_fields)]
 #[must_use]
 pub struct Guard {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "form::some")]
     never: Vec<Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "form::some")]
     only: Vec<Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "form::some")]
     at_most: Vec<Limit>,
 }
 
@@ -123,17 +127,25 @@ impl Guard {
                     "the guard's rule never[{number}] is about machines, and it can't be told which ones this is about"
                 ));
             }
-            if let Some(fit) = rule.fits(act) {
+            if let Some(fit) = rule.fits(act, true) {
                 return Some(format!(
                     "the guard's rule never[{number}]{} forbids it: {fit}",
                     rule.reason()
                 ));
             }
         }
+        let mut limits = self.at_most.iter();
+        if act.about == About::Untold
+            && let Some(number) = limits.position(|limit| limit.counts(act.operation))
+        {
+            return Some(format!(
+                "the guard's limit at_most[{number}] counts machines, and it can't be told which ones this is about"
+            ));
+        }
         let is_about_machines = act.about != About::Nothing;
         if is_about_machines
             && !self.only.is_empty()
-            && !self.only.iter().any(|rule| rule.fits(act).is_some())
+            && !self.only.iter().any(|rule| rule.fits(act, false).is_some())
         {
             return Some("none of the guard's rules in `only` allows it".to_owned());
         }
@@ -158,6 +170,20 @@ mod tests {
             ("{\"nevr\": []}", "line 1", "nevr"),
             ("{\"never\": [{\"operations\": [\"izolate\"]}]}", "line 1", "izolate"),
             ("{\"never\": [{\"operations\": []}]}", "line 1", "says nothing"),
+            ("{\"only\": [{\"names\": [],\n\"operations\": [\"scan\"]}]}", "line 1", "empty list"),
+            ("{\"only\": [{\"servers\": true, \"ids\": []}]}", "line 1", "empty list"),
+            ("{\"only\": [{\"servers\": true, \"tags\": []}]}", "line 1", "empty list"),
+            ("{\"only\": [{\"servers\": true, \"platforms\": []}]}", "line 1", "empty list"),
+            ("{\n\"only\": []}", "line 2", "empty list"),
+            ("{\"never\": []}", "line 1", "empty list"),
+            ("{\"at_most\": []}", "line 1", "empty list"),
+            ("{\"at_most\": [\n[5, 60]]}", "line 2", "object"),
+            ("{\"never\": [[\"because\", true]]}", "line 1", "object"),
+            (
+                "{\"at_most\": [{\"machines\": 5, \"minutes\": 5, \"operations\": []}]}",
+                "line 1",
+                "empty list",
+            ),
             ("{\"never\": [\n{\"names\": [\" \"]}]}", "line 2", "blank"),
             ("{\"never\": [{\"ids\": [\"dc01\"]}]}", "line 1", "dc01"),
             ("{\"at_most\": [{\"machines\": 5}]}", "line 1", "minutes"),

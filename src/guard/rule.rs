@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::form::{ByName, some};
 use super::pattern::Pattern;
 use super::subject::{About, Act};
 use crate::model::Machine;
@@ -37,7 +38,7 @@ const OPERATIONS: [&str; 13] = [
 /// let guard = Guard::new().never(servers).never(Rule::new().name("dc*"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Marks", into = "Marks")]
+#[serde(try_from = "ByName<Marks>", into = "Marks")]
 #[must_use]
 pub struct Rule(Marks);
 
@@ -48,19 +49,19 @@ struct Marks {
     because: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     any: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     ids: Vec<MachineId>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     names: Vec<Pattern>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     tags: Vec<Pattern>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     platforms: Vec<Pattern>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     servers: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     high_value: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     operations: Vec<OperationName>,
 }
 
@@ -94,10 +95,10 @@ impl From<OperationName> for String {
     }
 }
 
-impl TryFrom<Marks> for Rule {
+impl TryFrom<ByName<Marks>> for Rule {
     type Error = &'static str;
 
-    fn try_from(marks: Marks) -> Result<Self, Self::Error> {
+    fn try_from(ByName(marks): ByName<Marks>) -> Result<Self, Self::Error> {
         let rule = Self(marks);
         if rule.0.any && rule.is_about_machines() {
             return Err("a rule has marks of machines, and \"any\" that makes them mean nothing");
@@ -149,7 +150,8 @@ impl Rule {
         self
     }
 
-    /// Fits servers: Windows Server of any version, and Linux, which the service supports as a server only.
+    /// Fits servers: Windows Server of any version, and Linux, which the service supports as a server only. What is never
+    /// done to servers isn't done to a machine either whose system isn't known as a client's.
     pub fn servers(mut self) -> Self {
         self.0.servers = true;
         self.0.any = false;
@@ -196,8 +198,8 @@ impl Rule {
         self.0.because.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
     }
 
-    /// By which mark it fits.
-    pub(super) fn fits(&self, act: &Act<'_>) -> Option<String> {
+    /// By which mark it fits. Where the machine's record doesn't tell a mark, it has it if `in_doubt` says so.
+    pub(super) fn fits(&self, act: &Act<'_>, in_doubt: bool) -> Option<String> {
         if !self.names(act.operation) {
             return None;
         }
@@ -212,15 +214,16 @@ impl Rule {
             );
         }
         match act.about {
-            About::Machine(machine) => self.mark_of(machine),
+            About::Machine(machine) => self.mark_of(machine, in_doubt),
             About::Nothing | About::Untold => None,
         }
     }
 
-    fn mark_of(&self, machine: &Machine) -> Option<String> {
+    fn mark_of(&self, machine: &Machine, in_doubt: bool) -> Option<String> {
         let marks = &self.0;
-        let name = machine.computer_dns_name.as_deref().unwrap_or_default();
-        let platform = machine.os_platform.as_deref().unwrap_or_default();
+        let told = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
+        let (name, platform) = (told(&machine.computer_dns_name), told(&machine.os_platform));
+        let value = told(&machine.device_value);
         let first = |patterns: &[Pattern], fits: &dyn Fn(&Pattern) -> bool| {
             patterns.iter().find(|p| fits(p)).map(|p| p.as_str().to_owned())
         };
@@ -228,22 +231,33 @@ impl Rule {
         if marks.ids.iter().any(has_id) {
             return Some("its id".to_owned());
         }
-        if let Some(pattern) = first(&marks.names, &|p| p.fits_host(name)) {
+        if let Some(pattern) = first(&marks.names, &|p| p.fits_host(&name)) {
             return Some(format!("its name {name} ({pattern})"));
         }
         let tagged = |p: &Pattern| machine.machine_tags.iter().any(|tag| p.fits(tag));
         if let Some(pattern) = first(&marks.tags, &tagged) {
             return Some(format!("its tag {pattern}"));
         }
-        if let Some(pattern) = first(&marks.platforms, &|p| p.fits(platform)) {
+        if let Some(pattern) = first(&marks.platforms, &|p| p.fits(&platform)) {
             return Some(format!("its system {platform} ({pattern})"));
         }
-        if marks.servers && is_server(platform) {
+        if marks.servers && is_server(&platform) {
             return Some(format!("it is a server ({platform})"));
         }
-        let is_high =
-            machine.device_value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("high"));
-        (marks.high_value && is_high).then(|| "its device value High".to_owned())
+        if marks.high_value && value.eq_ignore_ascii_case("high") {
+            return Some("its device value High".to_owned());
+        }
+        let asks_for_system = marks.servers || !marks.platforms.is_empty();
+        let untold = [
+            ("name", !marks.names.is_empty() && name.is_empty()),
+            ("system", asks_for_system && platform.is_empty()),
+            ("device value", marks.high_value && value.is_empty()),
+        ];
+        if let Some((what, _)) = untold.iter().find(|(_, untold)| in_doubt && *untold) {
+            return Some(format!("its record doesn't tell its {what}"));
+        }
+        (in_doubt && marks.servers && may_be_server(&platform))
+            .then(|| format!("it may be a server ({platform})"))
     }
 }
 
@@ -255,17 +269,29 @@ fn named(operations: &[OperationName], operation: &str) -> bool {
             .any(|OperationName(name)| name == operation || (name == "other" && !is_ours))
 }
 
+/// Distributions that the service may name in place of `Linux`.
+const DISTRIBUTIONS: [&str; 10] =
+    ["linux", "ubuntu", "debian", "centos", "redhat", "rhel", "fedora", "rocky", "suse", "sles"];
+
 /// Whether the system is a server's, as the service names it.
-pub(crate) fn is_server(platform: &str) -> bool {
+fn is_server(platform: &str) -> bool {
     let platform = platform.to_ascii_lowercase();
-    platform.starts_with("windowsserver") || platform.contains("linux")
+    platform.starts_with("windowsserver")
+        || DISTRIBUTIONS.iter().any(|name| platform.contains(name))
+}
+
+/// Whether the system isn't known as a client's.
+pub(crate) fn may_be_server(platform: &str) -> bool {
+    let platform = platform.to_ascii_lowercase();
+    let clients = ["windows", "macos", "ios", "android"];
+    is_server(&platform) || !clients.iter().any(|name| platform.starts_with(name))
 }
 
 /// A limit of a [`Guard`](crate::Guard): so many machines in so many minutes.
 ///
 /// A machine that is acted on twice counts once, and one to which nothing had to be submitted doesn't count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Figures", into = "Figures")]
+#[serde(try_from = "ByName<Figures>", into = "Figures")]
 #[must_use]
 pub struct Limit(Figures);
 
@@ -274,14 +300,14 @@ pub struct Limit(Figures);
 struct Figures {
     machines: u32,
     minutes: u32,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     operations: Vec<OperationName>,
 }
 
-impl TryFrom<Figures> for Limit {
+impl TryFrom<ByName<Figures>> for Limit {
     type Error = &'static str;
 
-    fn try_from(figures: Figures) -> Result<Self, Self::Error> {
+    fn try_from(ByName(figures): ByName<Figures>) -> Result<Self, Self::Error> {
         if figures.minutes == 0 {
             return Err("a limit in no minutes limits nothing");
         }
@@ -364,13 +390,45 @@ mod tests {
             (empty().operation("isolate"), true),
             (empty().operation("other"), false),
         ] {
-            assert_eq!(rule.fits(&isolate).is_some(), fits, "{rule:?}");
+            assert_eq!(rule.fits(&isolate, false).is_some(), fits, "{rule:?}");
         }
         let own = Act { operation: "set_device_value", ..isolate };
-        assert!(Rule::new().operation("other").fits(&own).is_some());
+        assert!(Rule::new().operation("other").fits(&own, false).is_some());
         let no_machine = Act { about: About::Nothing, ..isolate };
-        assert!(Rule::new().servers().fits(&no_machine).is_none());
-        assert!(Rule::new().fits(&no_machine).is_some());
+        assert!(Rule::new().servers().fits(&no_machine, true).is_none());
+        assert!(Rule::new().fits(&no_machine, true).is_some());
+    }
+
+    #[test]
+    fn what_the_record_does_not_tell_forbids_and_never_allows() {
+        let bare: Machine =
+            serde_json::from_str(r#"{"id":"1e5bc9d7e413ddd7902c2932e418702b84d0cc07"}"#).unwrap();
+        let odd: Machine = serde_json::from_str(
+            r#"{"id":"1e5bc9d7e413ddd7902c2932e418702b84d0cc07","osPlatform":"Plan9","deviceValue":"Low"}"#,
+        )
+        .unwrap();
+        let isolate =
+            |machine| Act { operation: "isolate", about: About::Machine(machine), contains: false };
+        for rule in [
+            Rule::new().servers(),
+            Rule::new().high_value(),
+            Rule::new().name("dc*"),
+            Rule::new().platform("WindowsServer*"),
+        ] {
+            let told = rule.fits(&isolate(&bare), true).unwrap();
+            assert!(told.contains("doesn't tell"), "{told}");
+            assert_eq!(rule.fits(&isolate(&bare), false), None);
+        }
+        let told = Rule::new().servers().fits(&isolate(&odd), true).unwrap();
+        assert!(told.contains("may be a server (Plan9)"), "{told}");
+        assert_eq!(Rule::new().servers().fits(&isolate(&odd), false), None);
+        assert_eq!(Rule::new().high_value().fits(&isolate(&odd), true), None);
+        assert_eq!(Rule::new().tag("tier-0").fits(&isolate(&bare), true), None);
+        let client: Machine = serde_json::from_str(
+            r#"{"id":"1e5bc9d7e413ddd7902c2932e418702b84d0cc07","osPlatform":"Windows11"}"#,
+        )
+        .unwrap();
+        assert_eq!(Rule::new().servers().fits(&isolate(&client), true), None);
     }
 
     #[test]
@@ -378,6 +436,8 @@ mod tests {
         for (platform, server) in [
             ("WindowsServer2012R2", true),
             ("Linux", true),
+            ("Ubuntu", true),
+            ("RedHatEnterpriseLinux", true),
             ("Windows11", false),
             ("macOS", false),
             ("", false),

@@ -57,7 +57,7 @@ pub(crate) struct Act<'a> {
 
 impl Act<'_> {
     /// An action on an entry that stands for no machine, or for one that no action reaches, does nothing good.
-    pub(super) fn about_an_entry_that_is_none(&self) -> Option<String> {
+    pub(crate) fn about_an_entry_that_is_none(&self) -> Option<String> {
         let About::Machine(machine) = self.about else { return None };
         if let Some(other) = &machine.merged_into_machine_id {
             return Some(format!(

@@ -22,6 +22,17 @@ fn fleet(count: usize) -> (Emulator, Client, Vec<MachineId>) {
     (emulator, client, ids)
 }
 
+fn restarted(emulator: &Emulator) -> Client {
+    let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
+    signing_in_to(emulator)
+        .base_url(emulator.base_url())
+        .authority(emulator.authority())
+        .transport(emulator.transport())
+        .clock(clock)
+        .build()
+        .unwrap()
+}
+
 fn isolations(emulator: &Emulator) -> usize {
     emulator.journal().iter().filter(|e| e.operation == "isolate" && e.effect).count()
 }
@@ -125,6 +136,70 @@ async fn what_was_broken_off_is_gone_on_with_and_nobody_is_isolated_twice() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let isolated = |id: &MachineId| emulator.host(id.as_str()).unwrap().isolation;
     assert!(ids.iter().all(|id| isolated(id) == Isolation::Full));
+}
+
+/// A scan is never looked for beforehand, so that the record's key has to tell.
+#[tokio::test(start_paused = true)]
+async fn scans_that_were_under_way_are_not_begun_twice() {
+    let (emulator, client, ids) = fleet(20);
+    let slow = FaultRule::new("scan", PlainFault::HangAfterEffect).times(20);
+    emulator.fault(slow).unwrap();
+    let scan = Verb::Scan(ScanType::Quick);
+    let mut run = client.fan_out(scan, &ids, "INC-4711").at_most(20).survey().await.unwrap();
+    let next = tokio::time::timeout(Duration::from_secs(5), run.next());
+    assert!(next.await.is_err(), "no answer yet");
+    let stored = serde_json::to_string(&run.record()).unwrap();
+    drop(run);
+    emulator.clear_faults();
+
+    let record: FanOutRecord = serde_json::from_str(&stored).unwrap();
+    assert_eq!(record.open().count(), 20);
+    // In another process, which remembers nothing.
+    let client = restarted(&emulator);
+    let mut run = client.resume_fan_out(record).at_most(20).survey().await.unwrap();
+    let mut adopted = 0;
+    while let Some(outcome) = run.next().await {
+        let submitted = outcome.result.unwrap();
+        adopted += usize::from(submitted.disposition() == Disposition::Adopted);
+    }
+    let scans = emulator.actions().len();
+    assert_eq!((adopted, scans), (16, 20), "sixteen were under way");
+    assert_eq!(run.record().open().count(), 0);
+
+    // Another fan-out of the same is another one.
+    let mut run = client.fan_out(scan, &ids[..3], "INC-4711").survey().await.unwrap();
+    while let Some(outcome) = run.next().await {
+        assert_eq!(outcome.result.unwrap().disposition(), Disposition::Created);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_on_which_nothing_good_can_be_done_are_named_and_left_out() {
+    for (verb, sent) in [
+        (ISOLATE, 2),
+        (Verb::Isolate(IsolationType::ContainUnmanaged), 3),
+        (Verb::Unisolate, 3),
+        (Verb::Scan(ScanType::Quick), 2),
+    ] {
+        let (emulator, client, mut ids) = fleet(2);
+        let mut add = |setup: MachineSetup| {
+            ids.push(emulator.add_machine(setup).parse().unwrap());
+        };
+        let survivor = emulator.machines()[0].id.clone();
+        add(MachineSetup::new("old.corp.example").merged_into(&survivor));
+        add(MachineSetup::new("printer.corp.example").onboarding("CanBeOnboarded"));
+        let mut run = client.fan_out(verb, &ids, "c").survey().await.unwrap();
+        let summary = run.summary();
+        assert_eq!(summary.merged, ["old.corp.example"]);
+        assert_eq!(summary.not_onboarded.is_empty(), sent == 3, "{summary}");
+        assert!(summary.to_string().contains("so left out: old.corp.example"), "{summary}");
+        let mut refused = 0;
+        while let Some(outcome) = run.next().await {
+            refused += usize::from(outcome.result.is_err_and(|e| e.is_guarded()));
+        }
+        let writes = emulator.journal().iter().filter(|e| e.comment.is_some()).count();
+        assert_eq!((refused, writes), (4 - sent, sent), "{verb}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use defender_response::emulator::{Act, Actor, Emulator, FaultRule, Isolation, PlainFault};
 use defender_response::{
-    Client, Isolate, IsolationType, Lease, LeaseEnd, MachineHandle, Result, Timestamp,
+    Client, Isolate, IsolationState, IsolationType, Lease, LeaseEnd, MachineHandle, Result,
+    Timestamp,
 };
 
 use crate::truth::{armed, is_armed, on_record, seconds, sent, slow, world};
@@ -116,6 +117,20 @@ async fn a_list_that_shows_what_has_ended_as_running_is_not_asked_without_end() 
         );
         let lists = sent(&emulator, "list_machine_actions");
         assert!(lists < 30, "{goal}: {lists} lists");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn containments_show_what_was_submitted_here_and_no_list_shows_yet() {
+    let (_, client, host) = world(slow().set("list_lag", "60").unwrap()).await;
+    let lease = contain(&host).await;
+    for wait in [0, 50, 60] {
+        seconds(wait).await;
+        let found = client.containments().await.unwrap();
+        assert_eq!(found.len(), 1, "after {wait} s");
+        assert_eq!(&found[0].action, lease.action());
+        let pending = matches!(found[0].isolation.state, IsolationState::Pending(_));
+        assert_eq!(pending, wait == 0, "{found:?}");
     }
 }
 
