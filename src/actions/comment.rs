@@ -1,5 +1,6 @@
 //! The comment every action needs, and the reference that makes it recognisable.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::key::Key;
@@ -58,9 +59,16 @@ impl Comment {
     }
 
     /// What is sent: `[dr-k3f9m2x7qa] INC-4711`, or the text alone.
-    pub(crate) fn render(&self) -> Result<String> {
-        let length = self.text.chars().count();
-        if !self.text.contains(is_visible) {
+    pub(crate) fn render(&self) -> Result<Cow<'_, str>> {
+        let (mut length, mut is_blank, mut control) = (0, true, None);
+        for c in self.text.chars() {
+            length += 1;
+            is_blank = is_blank && !is_visible(c);
+            if c.is_control() && !matches!(c, '\n' | '\r' | '\t') {
+                control = control.or(Some(c));
+            }
+        }
+        if is_blank {
             return Err(Error::invalid_input(
                 "the comment is blank: say why, since auditors read it",
             ));
@@ -70,16 +78,14 @@ impl Comment {
                 "the comment has {length} characters; at most {LONGEST} are sent, and none is cut"
             )));
         }
-        if let Some(control) =
-            self.text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-        {
+        if let Some(control) = control {
             return Err(Error::invalid_input(format!(
                 "the comment holds the control character {control:?}"
             )));
         }
         Ok(match &self.reference {
-            Some(reference) => format!("[{reference}] {}", self.text),
-            None => self.text.clone(),
+            Some(reference) => ["[", reference, "] ", &self.text].concat().into(),
+            None => self.text.as_str().into(),
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::client::{Client, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Pass;
 use crate::model::{ActionType, MachineAction};
-use crate::operation::{Call, Operation};
+use crate::operation::Operation;
 use crate::send::{Course, Witness};
 use crate::types::{MachineId, Timestamp};
 
@@ -96,8 +96,8 @@ async fn submit_admitted<O: Submission>(
     let text = operation.comment_mut().text().to_owned();
     let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
     let record = client.audit(O::SPEC, &call)?;
-    let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
-    let wanted = Wanted { client, operation: &operation, call, reference, text };
+    let witness = Witness::new(O::SPEC.name, call);
+    let wanted = Wanted { client, operation: &operation, reference, text };
 
     let outcome = Box::pin(wanted.carry_out(care, admitted, &check, &witness)).await;
     witness.told();
@@ -139,7 +139,6 @@ async fn refer_by_key<O: Submission>(client: &Client, key: &str, operation: &mut
 struct Wanted<'a, O> {
     client: &'a Client,
     operation: &'a O,
-    call: Call,
     reference: Option<String>,
     text: String,
 }
@@ -175,7 +174,7 @@ impl<O: Submission> Wanted<'_, O> {
                 if client.clock().now().saturating_duration_since(admitted) > FRESH {
                     pass = Pass::default();
                     let expected = care.expected.as_deref();
-                    pass = at_once.admit(O::SPEC, &self.call, expected).await?;
+                    pass = at_once.admit(O::SPEC, witness.call(), expected).await?;
                     admitted = client.clock().now();
                 }
                 Ok::<_, Error>(None)

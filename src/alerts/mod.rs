@@ -92,10 +92,10 @@ impl AlertHandle {
         {
             return Ok(UpdatedAlert::adopted(alert));
         }
-        let witness = Witness::new(UpdateAlert::SPEC.name, self.id.as_str(), reference.as_deref());
         self.client.admit(UpdateAlert::SPEC, &call, None).await?.give_back();
-        let call = call.referring(reference.as_deref());
+        let call = operation.call()?.referring(reference.as_deref());
         let record = self.client.audit(UpdateAlert::SPEC, &call)?;
+        let witness = Witness::new(UpdateAlert::SPEC.name, call);
         let outcome = self.send(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
@@ -239,11 +239,10 @@ impl Alerts {
         let mut operation = BatchUpdateAlerts::new(alerts, update);
         let call = operation.call().map_err(|e| e.of(BatchUpdateAlerts::SPEC.name, ""))?;
         let reference = refer(&self.client, &mut operation.update);
-        let witness =
-            Witness::new(BatchUpdateAlerts::SPEC.name, call.target(), reference.as_deref());
         self.client.admit(BatchUpdateAlerts::SPEC, &call, None).await?.give_back();
-        let call = call.referring(reference.as_deref());
+        let call = operation.call()?.referring(reference.as_deref());
         let record = self.client.audit(BatchUpdateAlerts::SPEC, &call)?;
+        let witness = Witness::new(BatchUpdateAlerts::SPEC.name, call);
         let outcome = self.client.send_watched(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {

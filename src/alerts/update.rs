@@ -216,7 +216,7 @@ impl AlertUpdate {
         let comment_shows = |comment: &Comment| {
             comment.has_reference()
                 && comment.render().is_ok_and(|text| {
-                    alert.comments.iter().any(|c| c.comment.as_deref() == Some(&text))
+                    alert.comments.iter().any(|c| c.comment.as_deref() == Some(&*text))
                 })
         };
         self.status.as_ref().is_none_or(|status| *status == alert.status)

@@ -91,7 +91,6 @@ impl Client {
     pub(super) async fn send_guarded<O: Operation>(
         &self,
         operation: &O,
-        call: &Call,
         mut pass: Pass,
         witness: &Witness,
     ) -> Result<O::Output> {
@@ -103,7 +102,7 @@ impl Client {
             let now = self.clock().now();
             if admitted.is_none_or(|at| now.saturating_duration_since(at) > FRESH) {
                 pass = Pass::default();
-                pass = match at_once.admit(O::SPEC, call, None).await {
+                pass = match at_once.admit(O::SPEC, witness.call(), None).await {
                     Ok(pass) => pass,
                     Err(error) if error.is_throttled() => {
                         drop(slot);

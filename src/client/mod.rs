@@ -133,11 +133,11 @@ impl Client {
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
         let pass = self.admit(O::SPEC, &call, None).await?;
         let record = self.audit(O::SPEC, &call)?;
-        let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
+        let witness = Witness::new(O::SPEC.name, call);
         let outcome = if self.guards.is_empty() {
             self.send_watched(operation, &witness).await
         } else {
-            Box::pin(self.send_guarded(operation, &call, pass, &witness)).await
+            Box::pin(self.send_guarded(operation, pass, &witness)).await
         };
         witness.told();
         if let Some(record) = record {

@@ -1,14 +1,12 @@
 //! Cutting a machine off the network, and letting it back.
 
-use http::Method;
-use serde_json::json;
-
 use super::{MachineHandle, submission, submitted};
 use crate::actions::{Comment, Submission, Submitted};
 use crate::error::Result;
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Operation, Safety, Spec};
 use crate::types::MachineId;
+use http::Method;
 
 /// How far an isolation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,7 +78,7 @@ impl Operation for Isolate {
             &self.machine,
             "isolate",
             &self.comment,
-            &json!({ "Comment": self.comment.render()?, "IsolationType": self.isolation_type.as_str() }),
+            Some(("IsolationType", self.isolation_type.as_str())),
         )
     }
 
@@ -163,12 +161,7 @@ impl Operation for Unisolate {
             .urgent();
 
     fn call(&self) -> Result<Call> {
-        submission(
-            &self.machine,
-            "unisolate",
-            &self.comment,
-            &json!({ "Comment": self.comment.render()? }),
-        )
+        submission(&self.machine, "unisolate", &self.comment, None)
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {

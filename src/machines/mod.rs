@@ -7,7 +7,7 @@ mod isolate;
 mod restrict;
 mod scan;
 
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::actions::{Care, Comment, Submission, Submitted, submit};
 use crate::client::Client;
@@ -184,8 +184,30 @@ fn submitted(machine: &MachineId, kind: &ActionType, body: &[u8]) -> Result<Mach
     Ok(action)
 }
 
-/// What the verbs share: `POST /api/machines/{id}/{verb}`.
-fn submission(machine: &MachineId, verb: &str, comment: &Comment, body: &Value) -> Result<Call> {
+/// What the verbs share: `POST /api/machines/{id}/{verb}` with a comment and, for some, how far it goes.
+fn submission(
+    machine: &MachineId,
+    verb: &str,
+    comment: &Comment,
+    scope: Option<(&str, &str)>,
+) -> Result<Call> {
     let path = Path::new(["machines", machine.as_str(), verb])?;
-    Ok(Call::new(machine.as_str(), path).json(body)?.referring(comment.reference()))
+    let body = Body { comment: &comment.render()?, scope };
+    Ok(Call::new(machine.as_str(), path).json(&body)?.referring(comment.reference()))
+}
+
+struct Body<'a> {
+    comment: &'a str,
+    scope: Option<(&'a str, &'a str)>,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("Comment", self.comment)?;
+        if let Some((name, value)) = self.scope {
+            members.serialize_entry(name, value)?;
+        }
+        members.end()
+    }
 }

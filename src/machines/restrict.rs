@@ -1,14 +1,12 @@
 //! Letting a machine run only code signed by Microsoft, and lifting that.
 
-use http::Method;
-use serde_json::json;
-
 use super::{MachineHandle, submission, submitted};
 use crate::actions::{Comment, Submission, Submitted};
 use crate::error::Result;
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Operation, Safety, Spec};
 use crate::types::MachineId;
+use http::Method;
 
 /// Lets a machine run only code signed by Microsoft
 /// ([documentation](https://learn.microsoft.com/defender-endpoint/api/restrict-code-execution)).
@@ -42,12 +40,7 @@ impl Operation for RestrictCodeExecution {
     .safety(Safety::Once);
 
     fn call(&self) -> Result<Call> {
-        submission(
-            &self.machine,
-            "restrictCodeExecution",
-            &self.comment,
-            &json!({ "Comment": self.comment.render()? }),
-        )
+        submission(&self.machine, "restrictCodeExecution", &self.comment, None)
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {
@@ -119,12 +112,7 @@ impl Operation for UnrestrictCodeExecution {
     .urgent();
 
     fn call(&self) -> Result<Call> {
-        submission(
-            &self.machine,
-            "unrestrictCodeExecution",
-            &self.comment,
-            &json!({ "Comment": self.comment.render()? }),
-        )
+        submission(&self.machine, "unrestrictCodeExecution", &self.comment, None)
     }
 
     fn decode(&self, body: &[u8]) -> Result<MachineAction> {

@@ -1,14 +1,12 @@
 //! Scanning a machine with Defender Antivirus.
 
-use http::Method;
-use serde_json::json;
-
 use super::{MachineHandle, submission, submitted};
 use crate::actions::{Comment, Submission, Submitted};
 use crate::error::Result;
 use crate::model::{ActionType, MachineAction};
 use crate::operation::{Call, Operation, Safety, Spec};
 use crate::types::MachineId;
+use http::Method;
 
 /// How thorough an antivirus scan is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,7 +62,7 @@ impl Operation for RunAntiVirusScan {
             &self.machine,
             "runAntiVirusScan",
             &self.comment,
-            &json!({ "Comment": self.comment.render()?, "ScanType": self.scan_type.as_str() }),
+            Some(("ScanType", self.scan_type.as_str())),
         )
     }
 

@@ -59,7 +59,6 @@ pub(crate) struct Sender {
 struct Ask<'a> {
     spec: &'static Spec,
     safety: Safety,
-    call: &'a Call,
     terms: Terms,
     witness: &'a Witness,
 }
@@ -82,7 +81,7 @@ impl Sender {
         terms: Terms,
     ) -> Result<O::Output> {
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
-        let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
+        let witness = Witness::new(O::SPEC.name, call);
         let outcome = self.send_watched(operation, terms, &witness).await;
         witness.told();
         outcome
@@ -115,10 +114,9 @@ impl Sender {
         witness: &Witness,
     ) -> Result<Option<O::Output>> {
         let (spec, safety) = (O::SPEC, operation.safety());
-        let call = operation.call().map_err(|e| e.of(spec.name, ""))?;
-        let named = |error: Error| error.of(spec.name, call.target());
+        let named = |error: Error| error.of(spec.name, witness.call().target());
         terms.check().map_err(named)?;
-        let ask = Ask { spec, safety, call: &call, terms, witness };
+        let ask = Ask { spec, safety, terms, witness };
         let mut output = None;
         let mut read = |body: &[u8]| {
             output = Some(operation.decode(body)?);
@@ -238,7 +236,7 @@ impl Sender {
         limit: Duration,
         read: Read<'_>,
     ) -> Result<(), Failure> {
-        let Ask { spec, call, .. } = *ask;
+        let (spec, call) = (ask.spec, ask.witness.call());
         let request = self.request(spec, call, bearer).map_err(Failure::refused)?;
         let started = self.clock.now();
         slot.leaves(limit);
@@ -298,18 +296,19 @@ impl Sender {
     }
 
     fn request(&self, spec: &Spec, call: &Call, bearer: &Bearer) -> Result<Request<Bytes>> {
-        let mut request = Request::builder()
-            .method(spec.method.clone())
-            .uri(call.uri(&self.base)?)
-            .header(header::ACCEPT, HeaderValue::from_static("application/json"))
-            .header(header::AUTHORIZATION, bearer.header());
+        let uri = call.uri(&self.base)?.try_into();
+        let mut request = Request::new(call.body().cloned().unwrap_or_default());
+        *request.uri_mut() =
+            uri.map_err(|e| Error::invalid_input("the request can't be built").caused_by(e))?;
+        *request.method_mut() = spec.method.clone();
+        let json = HeaderValue::from_static("application/json");
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, json.clone());
+        headers.insert(header::AUTHORIZATION, bearer.header());
         if call.body().is_some() {
-            request =
-                request.header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(header::CONTENT_TYPE, json);
         }
-        request
-            .body(call.body().cloned().unwrap_or_default())
-            .map_err(|e| Error::invalid_input("the request can't be built").caused_by(e))
+        Ok(request)
     }
 
     /// The time by the service's clock, as far as its answers have shown it.

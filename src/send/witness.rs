@@ -5,24 +5,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::warn;
 
+use crate::operation::Call;
+
 /// Watches over one call that must not be repeated, from when its request leaves until its caller is told.
+/// It holds the call: what is admitted and written down is what is sent.
 pub(crate) struct Witness {
     operation: &'static str,
-    target: String,
-    reference: Option<String>,
+    call: Call,
     left: Arc<AtomicBool>,
     told: bool,
 }
 
 impl Witness {
-    pub(crate) fn new(operation: &'static str, target: &str, reference: Option<&str>) -> Self {
-        Self {
-            operation,
-            target: target.to_owned(),
-            reference: reference.map(str::to_owned),
-            left: Arc::default(),
-            told: false,
-        }
+    pub(crate) fn new(operation: &'static str, call: Call) -> Self {
+        Self { operation, call, left: Arc::default(), told: false }
+    }
+
+    pub(crate) fn call(&self) -> &Call {
+        &self.call
     }
 
     /// The request leaves.
@@ -52,8 +52,8 @@ impl Drop for Witness {
             warn!(
                 target: "defender_response::audit",
                 operation = self.operation,
-                target = self.target,
-                reference = self.reference,
+                target = self.call.target(),
+                reference = self.call.reference(),
                 "abandoned"
             );
         }

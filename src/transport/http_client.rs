@@ -49,12 +49,24 @@ impl Transport for HttpTransport {
         let mut answer = client.execute(request).await.map_err(without_answer)?;
 
         let announced = answer.content_length();
-        let mut body = BytesMut::new();
+        // As a rule it comes in one piece, which needn't be copied.
+        let mut body = Bytes::new();
+        let mut pieces = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(within_answer)? {
-            if body.len() + chunk.len() > limit {
+            if body.len().max(pieces.len()) + chunk.len() > limit {
                 return Err(TransportError::partial(format!("it is longer than {limit} bytes")));
             }
-            body.extend_from_slice(&chunk);
+            if body.is_empty() {
+                body = chunk;
+                continue;
+            }
+            if pieces.is_empty() {
+                pieces.extend_from_slice(&body);
+            }
+            pieces.extend_from_slice(&chunk);
+        }
+        if !pieces.is_empty() {
+            body = pieces.freeze();
         }
 
         // Over HTTP/2, hyper takes a stream that is cancelled half-way for one that has ended.
@@ -62,7 +74,7 @@ impl Transport for HttpTransport {
             return Err(TransportError::partial("it is shorter than announced"));
         }
 
-        let mut response = Response::new(body.freeze());
+        let mut response = Response::new(body);
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());
         Ok(response)

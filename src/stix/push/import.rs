@@ -258,10 +258,10 @@ impl Run<'_> {
         operation: &Unrepeated<ImportIndicators>,
         (slot, course): (Slot, &mut Course),
     ) -> Result<Option<Vec<ImportOutcome>>> {
-        let what = format!("{} indicators", operation.0.indicators.len());
-        let witness = Witness::new(ImportIndicators::SPEC.name, &what, None);
-        self.client.admit(ImportIndicators::SPEC, &operation.call()?, None).await?.give_back();
-        let record = self.client.audit(ImportIndicators::SPEC, &operation.call()?)?;
+        let call = operation.call()?;
+        self.client.admit(ImportIndicators::SPEC, &call, None).await?.give_back();
+        let record = self.client.audit(ImportIndicators::SPEC, &call)?;
+        let witness = Witness::new(ImportIndicators::SPEC.name, call);
         let answer = self.client.send_reserved(operation, (slot, course), &witness).await;
         witness.told();
         if let Some(record) = record {

@@ -1,6 +1,7 @@
 //! Guards stand before every path by which something is changed.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use defender_response::emulator::{FaultRule, MachineSetup, PlainFault};
 use defender_response::{
@@ -97,6 +98,38 @@ async fn an_operation_of_a_programs_own_does_not_slip_past() {
     }
     let told = client.send(&Own(&["alerts", "createAlertByReference"])).await.unwrap_err();
     assert!(!told.is_guarded(), "it is about no machine: {told}");
+}
+
+/// An operation that is made into another call each time.
+struct Fickle(AtomicUsize);
+
+impl Operation for Fickle {
+    type Output = Value;
+    const SPEC: &'static Spec =
+        &Spec::new("fickle", http::Method::POST, "/machines/{}/setDeviceValue", &["Own"]);
+
+    fn call(&self) -> Result<Call> {
+        let name = ["srv-backup01.corp.example", "dc01.corp.example"];
+        let target = name[self.0.fetch_add(1, Ordering::Relaxed).min(1)];
+        Call::new(target, Path::new(["machines", target, "setDeviceValue"])?).json(&"Low")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_admitted_is_what_is_sent() {
+    for guard in [r#"{"never":[{"names":["dc*"]}]}"#, "{}"] {
+        let bench = Bench::prepare(three_in_the_morning()).await;
+        for name in ["srv-backup01.corp.example", "dc01.corp.example"] {
+            bench.emulator.add_machine(MachineSetup::new(name));
+        }
+        bench.emulator.clear_journal();
+        let fickle = Fickle(AtomicUsize::new(0));
+        let _ = bench.guarded(guard).send(&fickle).await;
+        assert_eq!(fickle.0.into_inner(), 1, "it is made into a call once");
+        let about_another =
+            |target: &Option<String>| target.as_ref().is_some_and(|target| target.contains("dc01"));
+        assert!(!bench.emulator.journal().iter().any(|entry| about_another(&entry.target)));
+    }
 }
 
 #[tokio::test(start_paused = true)]
