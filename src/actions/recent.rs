@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ListMachineActions;
-use crate::client::{Client, Turn};
+use crate::client::{Client, Turn, Unlisted, Unseen};
 use crate::error::Result;
 use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::odata::Filter;
@@ -54,43 +54,45 @@ pub(super) async fn recent(
     Ok(actions)
 }
 
-/// Adds what this client submitted of late and the list doesn't show yet, as it now stands. What can't be read is no
-/// evidence.
+/// Adds what this client submitted of late and the list doesn't show yet, as it now stands, and tells what went unanswered
+/// and isn't shown either. What can't be read is no evidence.
 pub(super) async fn with_own(
     client: &Client,
-    turn: &Turn,
+    turn: &mut Turn,
     mut actions: Vec<MachineAction>,
     kinds: &[Option<ActionType>],
-) -> Result<Vec<MachineAction>> {
-    for own in turn.submitted() {
-        let other_kind = !kinds.contains(&Some(own.action_type.clone()));
-        if other_kind || actions.iter().any(|action| action.id == own.id) {
-            continue;
+) -> Result<(Vec<MachineAction>, Vec<Unseen>)> {
+    let Unlisted { submitted, unseen } = turn.unlisted(&actions, client.clock().now());
+    for own in submitted {
+        if kinds.contains(&Some(own.action_type.clone())) {
+            actions.push(client.action(own.id).get().await?);
         }
-        actions.push(client.action(own.id.clone()).get().await?);
     }
-    Ok(actions)
+    Ok((actions, unseen))
 }
 
-/// What this client submitted to the machine of late and `listed` doesn't show yet, as it now stands.
+/// What this client did to the machine of late and `listed` doesn't show yet, as it now stands, and what went unanswered.
 pub(crate) async fn own_since(
     client: &Client,
     machine: &MachineId,
     listed: &[MachineAction],
-    tells: impl Fn(&MachineAction) -> bool,
-) -> Vec<MachineAction> {
+    tells: impl Fn(&ActionType) -> bool,
+) -> (Vec<MachineAction>, Vec<Unseen>) {
+    let unlisted = client.turns().unlisted(machine, listed, client.clock().now()).await;
+    let Unlisted { submitted, mut unseen } = unlisted;
     let mut own = Vec::new();
-    for action in client.turns().submitted(machine, client.clock().now()).await {
-        if tells(&action) && listed.iter().all(|other| other.id != action.id) {
+    for action in submitted {
+        if tells(&action.action_type) {
             let read = client.action(action.id.clone()).get().await;
             own.push(read.unwrap_or(action));
         }
     }
-    own
+    unseen.retain(|unseen| tells(&unseen.kind));
+    (own, unseen)
 }
 
 /// What is listed as under way is read by its id before it is said to stand in the way: a list may be late with the end.
-pub(super) async fn confirmed(
+pub(crate) async fn confirmed(
     client: &Client,
     mut actions: Vec<MachineAction>,
     kind: &ActionType,

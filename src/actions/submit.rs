@@ -9,7 +9,7 @@ use super::settle::{hurried, settle};
 use super::submitted::{Disposition, Submitted};
 use super::{Comment, GetMachineAction, Key, Repeats};
 use crate::audit::Told;
-use crate::client::{Client, Turn};
+use crate::client::{Client, Turn, Unseen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Pass;
 use crate::model::{ActionType, MachineAction};
@@ -251,16 +251,19 @@ impl<O: Submission> Wanted<'_, O> {
             self.recent(client, O::OPPOSITE.as_ref()).await.map_err(unread)?
         };
         let kinds = [Some(O::KIND), O::OPPOSITE];
-        let actions = with_own(client, turn, listed, &kinds).await.map_err(unread)?;
+        let (actions, unseen) = with_own(client, turn, listed, &kinds).await.map_err(unread)?;
         if care.key.is_some()
             && let Some(there) = self.repeated(&actions)?
         {
             return Ok(Some(there));
         }
         check(&actions).map_err(|error| self.named(error))?;
-        let same = turn.unseen(&O::KIND).is_some_and(|unseen| unseen.reference == self.reference);
-        if O::OPPOSITE.is_some() || same {
-            self.clear_up(turn, &actions)?;
+        let stands_in_the_way = |unseen: &&Unseen| match O::OPPOSITE {
+            Some(_) => kinds.contains(&Some(unseen.kind.clone())),
+            None => unseen.kind == O::KIND && unseen.reference == self.reference,
+        };
+        if let Some(unseen) = unseen.iter().find(stands_in_the_way) {
+            return Err(self.unclear(unseen));
         }
         if O::OPPOSITE.is_none() || care.without_lookup {
             return Ok(None);
@@ -311,23 +314,16 @@ impl<O: Submission> Wanted<'_, O> {
         }
     }
 
-    /// An earlier submission of this client's that went unanswered: what the look shows is known, and what it doesn't
-    /// show may still be there.
-    fn clear_up(&self, turn: &mut Turn, actions: &[MachineAction]) -> Result<()> {
-        while let Some(unseen) = turn.unseen(&O::KIND).cloned() {
-            let shows = |reference: &String| actions.iter().any(|a| carries(a, reference));
-            let Some(reference) = unseen.reference.filter(shows) else {
-                let ago = self.client.clock().now().saturating_duration_since(unseen.at).as_secs();
-                let what = format!(
-                    "whether an earlier one of this client's took effect isn't known, {ago} s after the last that was \
-                     heard of it; nothing was submitted now"
-                );
-                let error = Error::new(ErrorKind::Conflict, what);
-                return Err(self.named(error.advising("look again in three minutes")));
-            };
-            turn.found(&reference);
-        }
-        Ok(())
+    /// An earlier submission of this client's went unanswered, and what no list shows may still be there.
+    fn unclear(&self, unseen: &Unseen) -> Error {
+        let ago = self.client.clock().now().saturating_duration_since(unseen.at).as_secs();
+        let earlier =
+            if unseen.kind == O::KIND { "one".to_owned() } else { unseen.kind.to_string() };
+        let what = format!(
+            "whether an earlier {earlier} of this client's took effect isn't known, {ago} s after the last that was heard of \
+             it; nothing was submitted now"
+        );
+        self.named(Error::new(ErrorKind::Conflict, what).advising("look again in three minutes"))
     }
 
     fn judged(&self, actions: &[MachineAction], care: &Care) -> Result<Option<Submitted>> {

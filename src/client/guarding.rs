@@ -129,6 +129,15 @@ impl Client {
         }
     }
 
+    /// An error unless the machine has this name.
+    pub(crate) async fn expect_name(&self, machine: &MachineId, expected: &str) -> Result<()> {
+        let machine = self.send_read(&GetMachine::by_id(machine)).await?;
+        as_expected(expected, &machine).map_err(|why| {
+            let name = machine.computer_dns_name.unwrap_or_default();
+            Error::new(ErrorKind::Guarded, format!("{name}: {why}; nothing was sent"))
+        })
+    }
+
     /// The machine that a call is about, if it is about one.
     async fn subject(&self, spec: &'static Spec, call: &Call) -> Result<Option<Machine>> {
         let reads = self.with_terms(|terms| terms.urgent |= spec.urgent);

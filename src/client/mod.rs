@@ -27,7 +27,7 @@ use crate::send::{Budget, Course, QuotaPolicy, Quotas, Sender, Slot, Terms, Witn
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
 pub(crate) use place::Place;
-pub(crate) use turns::{Turn, Turns};
+pub(crate) use turns::{Turn, Turns, Unlisted, Unseen};
 
 /// Between two tries to get through where nobody says how long it takes.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

@@ -14,6 +14,9 @@ use crate::types::MachineId;
 /// Longer than any list was seen to lag.
 const REMEMBERED: Duration = Duration::from_secs(120);
 
+/// For how long a submission is remembered that no list has shown.
+const UNLISTED: Duration = Duration::from_secs(1800);
+
 /// For how long a request may be under way whose caller has gone away.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
@@ -29,8 +32,25 @@ type Errand = (String, ActionType, bool);
 /// What left for one machine of late, oldest first.
 #[derive(Default)]
 struct Memory {
-    submitted: Vec<(Instant, MachineAction)>,
+    submitted: Vec<Sent>,
     unseen: Vec<Unseen>,
+}
+
+/// A submission that was answered.
+struct Sent {
+    at: Instant,
+    action: MachineAction,
+    /// Whether a list has shown it.
+    listed: bool,
+}
+
+/// What left for a machine and a list doesn't show.
+#[derive(Debug, Default)]
+pub(crate) struct Unlisted {
+    /// What was submitted, newest first.
+    pub(crate) submitted: Vec<MachineAction>,
+    /// What left and of which nothing more is known, newest first.
+    pub(crate) unseen: Vec<Unseen>,
 }
 
 /// A submission that left and of which nothing more is known.
@@ -86,29 +106,28 @@ impl Turns {
         machines.keys().filter_map(|key| key.parse().ok()).collect()
     }
 
-    /// What this client submitted to a machine of late, newest first, once nobody is about to submit something.
-    pub(crate) async fn submitted(&self, machine: &MachineId, now: Instant) -> Vec<MachineAction> {
+    /// What left for a machine and the list doesn't show, once nobody is about to submit something.
+    pub(crate) async fn unlisted(
+        &self,
+        machine: &MachineId,
+        listed: &[MachineAction],
+        now: Instant,
+    ) -> Unlisted {
         let memory = {
             let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
             machines.get(&key(machine)).map(Arc::clone)
         };
-        let Some(memory) = memory else { return Vec::new() };
-        let memory = memory.lock().await;
-        let fresh = memory.submitted.iter().rev().filter(|(at, _)| is_fresh(*at, now));
-        fresh.map(|(_, action)| action.clone()).collect()
+        match memory {
+            Some(memory) => memory.lock().await.unlisted(listed, now),
+            None => Unlisted::default(),
+        }
     }
 }
 
 impl Turn {
-    /// What this client submitted of late, newest first.
-    pub(crate) fn submitted(&self) -> impl Iterator<Item = &MachineAction> {
-        self.0.submitted.iter().rev().map(|(_, action)| action)
-    }
-
-    /// The newest submission of this kind of which nothing more is known.
-    pub(crate) fn unseen(&self, kind: &ActionType) -> Option<&Unseen> {
-        let left = |unseen: &&Unseen| unseen.left.load(Ordering::Relaxed);
-        self.0.unseen.iter().rev().filter(left).find(|unseen| unseen.kind == *kind)
+    /// What left and the list doesn't show.
+    pub(crate) fn unlisted(&mut self, listed: &[MachineAction], now: Instant) -> Unlisted {
+        self.0.unlisted(listed, now)
     }
 
     /// A submission is about to leave, which `left` tells. Until something more is known of it, it may have been done.
@@ -134,26 +153,48 @@ impl Turn {
         self.0.unseen.pop();
     }
 
-    /// What became of an earlier one is known.
-    pub(crate) fn found(&mut self, reference: &str) {
-        self.0.unseen.retain(|unseen| unseen.reference.as_deref() != Some(reference));
-    }
-
     pub(crate) fn remember(&mut self, action: &MachineAction, now: Instant) {
-        self.0.submitted.retain(|(_, other)| other.id != action.id);
-        self.0.submitted.push((now, action.clone()));
+        self.0.submitted.retain(|sent| sent.action.id != action.id);
+        self.0.submitted.push(Sent { at: now, action: action.clone(), listed: false });
     }
 }
 
 impl Memory {
+    /// Holds a list against it. What the list shows of the unseen is seen.
+    fn unlisted(&mut self, listed: &[MachineAction], now: Instant) -> Unlisted {
+        let shows = |reference: &String| {
+            let comments = listed.iter().filter_map(|a| a.requestor_comment.as_deref());
+            comments.into_iter().any(|comment| comment.contains(reference))
+        };
+        self.unseen.retain(|unseen| !unseen.reference.as_ref().is_some_and(shows));
+        let is_listed = |sent: &Sent| listed.iter().any(|action| action.id == sent.action.id);
+        for sent in &mut self.submitted {
+            sent.listed |= is_listed(sent);
+        }
+        self.forget_what_is_old(now);
+        let submitted = self.submitted.iter().rev().filter(|sent| !is_listed(sent));
+        let left = |unseen: &&Unseen| unseen.left.load(Ordering::Relaxed);
+        Unlisted {
+            submitted: submitted.map(|sent| sent.action.clone()).collect(),
+            unseen: self.unseen.iter().rev().filter(left).cloned().collect(),
+        }
+    }
+
     fn is_fresh(&self, now: Instant) -> bool {
-        self.submitted.iter().any(|(at, _)| is_fresh(*at, now))
+        self.submitted.iter().any(|sent| sent.is_fresh(now))
             || self.unseen.iter().any(|unseen| unseen.is_fresh(now))
     }
 
     fn forget_what_is_old(&mut self, now: Instant) {
-        self.submitted.retain(|(at, _)| is_fresh(*at, now));
+        self.submitted.retain(|sent| sent.is_fresh(now));
         self.unseen.retain(|unseen| unseen.is_fresh(now));
+    }
+}
+
+impl Sent {
+    fn is_fresh(&self, now: Instant) -> bool {
+        let limit = if self.listed { REMEMBERED } else { UNLISTED };
+        now.saturating_duration_since(self.at) < limit
     }
 }
 
@@ -165,8 +206,4 @@ impl Unseen {
 
 fn key(machine: &MachineId) -> String {
     machine.as_str().to_ascii_lowercase()
-}
-
-fn is_fresh(at: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(at) < REMEMBERED
 }

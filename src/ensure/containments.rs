@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::judge::{Aspect, judge};
 use super::note;
 use super::plan::in_force;
+use super::read::{History, confirm};
 use super::state::{Doubt, IsolationState, OnRecord};
 use crate::actions::{own_since, reference_of};
-use crate::client::Client;
+use crate::client::{Client, Unseen};
 use crate::error::Result;
 use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::odata::Filter;
@@ -18,6 +19,9 @@ use crate::types::{ActionId, MachineId, Timestamp};
 
 /// A page of the tenant's isolations and releases.
 const PAGE: u32 = 10_000;
+
+/// What is listed as under way is read by its id, for so many.
+const CONFIRMED: usize = 40;
 
 /// A machine's actions are thinned out when there are so many.
 const MANY: usize = 16;
@@ -32,8 +36,9 @@ pub struct Containment {
     pub name: Option<String>,
     /// Its state, with the evidence and the evidence's age, and everything that is armed.
     pub isolation: OnRecord<IsolationState>,
-    /// The isolation that this is about: the newest that is in force or armed.
-    pub action: ActionId,
+    /// The isolation that this is about: the newest that is in force or armed. `None` for one that this client sent a
+    /// moment ago, and no answer came and no list shows it.
+    pub action: Option<ActionId>,
     /// Who asked for it.
     pub by: Option<String>,
     /// Where from: `PublicApi` or `Portal`.
@@ -57,6 +62,23 @@ impl Containment {
     #[must_use]
     pub fn is_overdue(&self) -> bool {
         self.review_by.is_some_and(|at| at < self.read_at)
+    }
+
+    fn about(machine: MachineId, isolation: OnRecord<IsolationState>, read_at: Timestamp) -> Self {
+        Self {
+            machine,
+            name: None,
+            isolation,
+            action: None,
+            by: None,
+            source: None,
+            since: None,
+            reason: None,
+            reference: None,
+            owner: None,
+            review_by: None,
+            read_at,
+        }
     }
 
     /// How long it has been so.
@@ -89,26 +111,31 @@ impl Client {
         let kind = |kind: ActionType| Filter::eq("type", kind.as_str());
         let filter = kind(ActionType::Isolate).or(kind(ActionType::Unisolate));
         let mut list = self.actions().list(filter).page_size(PAGE);
-        let mut machines: HashMap<MachineId, Vec<MachineAction>> = HashMap::new();
+        let mut machines: HashMap<MachineId, History> = HashMap::new();
         while let Some(action) = list.next().await.transpose()? {
             let Some(machine) = action.machine_id.clone() else { continue };
-            let actions = machines.entry(machine).or_default();
+            let History { actions, .. } = machines.entry(machine).or_default();
             actions.push(action);
             if actions.len() >= MANY {
                 thin_out(actions);
             }
         }
         for machine in self.turns().machines() {
-            let listed = machines.get(&machine).map_or(&[][..], Vec::as_slice);
-            let own = own_since(self, &machine, listed, |a| Aspect::Isolation.is_about(a)).await;
-            if !own.is_empty() {
-                machines.entry(machine).or_default().extend(own);
+            let listed = machines.get(&machine).map_or(&[][..], |history| &history.actions);
+            let (own, unseen) =
+                own_since(self, &machine, listed, |k| Aspect::Isolation.is_of(k)).await;
+            if !(own.is_empty() && unseen.is_empty()) {
+                let history = machines.entry(machine).or_default();
+                history.actions.extend(own);
+                history.unseen = unseen;
             }
         }
+        let listed = machines.values_mut().flat_map(|history| &mut history.actions);
+        confirm(self, listed, CONFIRMED).await;
         let now = self.service_time();
         let mut found: Vec<_> = machines
             .into_iter()
-            .filter_map(|(machine, actions)| containment(machine, &actions, now))
+            .filter_map(|(machine, history)| containment(machine, &history, now))
             .collect();
         found.sort_by(|a, b| (a.since, &a.machine).cmp(&(b.since, &b.machine)));
         Ok(found)
@@ -129,12 +156,9 @@ fn thin_out(actions: &mut Vec<MachineAction>) {
     });
 }
 
-fn containment(
-    machine: MachineId,
-    actions: &[MachineAction],
-    now: Timestamp,
-) -> Option<Containment> {
-    let isolation = judge(actions, Aspect::Isolation, now).map(IsolationState::from);
+fn containment(machine: MachineId, history: &History, now: Timestamp) -> Option<Containment> {
+    let isolation = judge(history, Aspect::Isolation, now).map(IsolationState::from);
+    let History { actions, unseen } = history;
     let doubted = match &isolation.state {
         IsolationState::Released | IsolationState::Unknown(Doubt::NoRecord) => return None,
         IsolationState::Unknown(Doubt::MaybeDone(action))
@@ -146,28 +170,31 @@ fn containment(
     };
     let newest = |a: &&MachineAction| a.creation_date_time_utc;
     let action = in_force(actions, Aspect::Isolation, now).max_by_key(newest).or(doubted);
-    let action = action.or_else(|| isolation.under_way.first()).or_else(|| actions.last())?;
+    let action = action.or_else(|| isolation.under_way.first());
+    let isolates = |unseen: &&Unseen| unseen.kind == ActionType::Isolate;
+    let action = match (action, unseen.iter().find(isolates)) {
+        (None, Some(unseen)) => {
+            return Some(Containment {
+                reference: unseen.reference.clone(),
+                ..Containment::about(machine, isolation, now)
+            });
+        }
+        (action, _) => action.or_else(|| actions.last())?,
+    };
     let comment = action.requestor_comment.as_deref();
-    let reference = comment.and_then(reference_of);
-    let text = comment.map(|comment| match reference {
-        Some(_) => comment.split_once("] ").map_or(comment, |(_, text)| text),
-        None => comment,
-    });
-    let note = text.map(note::read);
+    let note = comment.map(|comment| note::read(note::text_of(comment)));
     let ended = action.last_update_date_time_utc.filter(|_| action.status.is_terminal());
     Some(Containment {
         name: action.computer_dns_name.clone(),
-        action: action.id.clone(),
+        action: Some(action.id.clone()),
         by: action.requestor.clone(),
         source: action.request_source.clone(),
         since: ended.or(action.creation_date_time_utc),
         reason: note.as_ref().map(|note| note.reason.to_owned()),
-        reference: reference.map(str::to_owned),
+        reference: comment.and_then(reference_of).map(str::to_owned),
         owner: note.as_ref().and_then(|note| note.owner).map(str::to_owned),
         review_by: note.and_then(|note| note.review_by),
-        read_at: now,
-        machine,
-        isolation,
+        ..Containment::about(machine, isolation, now)
     })
 }
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::plan::Goal;
-use super::read::{TOGETHER, histories};
+use super::read::{LAST_READ, TOGETHER, histories, in_time};
 use super::task::{Act, Ensured, Next, Task, Wish, carry_out};
 use crate::actions::Comment;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::machines::{IsolationType, MachineHandle};
-use crate::model::MachineAction;
 use crate::types::MachineId;
 use crate::waits::{Deadline, Patience, Pauses, last_reports};
 
@@ -43,8 +42,9 @@ impl MachineHandle {
 
     /// Sees to it that the machine is neither isolated nor contained, and that nothing is armed that would isolate it.
     ///
-    /// An isolation of ours that hasn't ended is cancelled, one that was carried out is released. **Somebody else's is a
-    /// conflict**, unless [`including_others`](Ensure::including_others) is said. A machine of which nothing is on record is
+    /// An isolation of ours that hasn't ended is cancelled, one that was carried out is released. Ours is what carries a
+    /// reference of this crate's, and no lease. **Somebody else's is a conflict**, and so is one under a
+    /// [lease](MachineHandle::contain), unless [`including_others`](Ensure::including_others) is said. A machine of which nothing is on record is
     /// released too, since unknown isn't released.
     ///
     /// Permission `Machine.Isolate`, and `Machine.Read.All` or `Machine.ReadWrite.All`.
@@ -151,7 +151,8 @@ impl Ensure {
     }
 
     /// Brings the machine into the state, and comes back when it is there by the service's records, or after `limit` (and
-    /// a last look).
+    /// a last look). Nothing is submitted after it; what left before it is still followed until its outcome is known or
+    /// can't be.
     ///
     /// At most one action is submitted, and only what carries a reference of this crate's is cancelled. Dropping the
     /// future leaves what was submitted as it is.
@@ -260,18 +261,28 @@ impl Crew {
             self.tell((0..self.tasks.len()).collect(), &error);
             return;
         }
+        if let Some(expected) = self.wish.expected.clone() {
+            // Nothing is cancelled on another machine, nor said of it.
+            for at in 0..self.tasks.len() {
+                let Some(task) = self.tasks.get(at) else { continue };
+                if let Err(error) = self.client.expect_name(&task.machine, &expected).await {
+                    self.tell(vec![at], &error);
+                }
+            }
+        }
         let mut last_looks = 0;
         loop {
             let last = self.deadline.left(self.client.clock()).is_zero();
             last_looks += u32::from(last);
-            let look = match last_looks {
-                0 => Look::Early,
-                1..LAST_LOOKS => Look::Last,
-                _ => Look::Only,
-            };
             let open = self.open();
             let mut at_once = false;
             for together in open.chunks(TOGETHER) {
+                // The time may be over since the last ones.
+                let look = match last_looks {
+                    0 if !self.deadline.left(self.client.clock()).is_zero() => Look::Early,
+                    0..LAST_LOOKS => Look::Last,
+                    _ => Look::Only,
+                };
                 at_once |= self.round(together, look).await;
             }
             let open = self.open();
@@ -300,7 +311,11 @@ impl Crew {
         let machines: Vec<_> =
             together.iter().filter_map(|at| Some(self.tasks.get(*at)?.machine.clone())).collect();
         let looked = self.client.clock().now();
-        let mut histories = match histories(&self.client, &machines).await {
+        // A round of many has no time to read each by its id.
+        let confirmed = if self.alone { TOGETHER } else { 0 };
+        let left = self.deadline.left(self.client.clock());
+        let read = histories(&self.client, &machines, confirmed);
+        let mut histories = match in_time(left, read).await {
             Ok(histories) => histories,
             Err(error) => {
                 if self.patience.bears(&error, self.client.clock().now()) {
@@ -320,22 +335,25 @@ impl Crew {
         let mut at_once = false;
         for &at in together {
             let Some(task) = self.tasks.get_mut(at) else { continue };
-            let mut actions: Vec<MachineAction> =
-                histories.remove(task.machine.as_str()).unwrap_or_default();
-            task.complete(&self.client, &mut actions).await;
-            match task.next(&actions, &self.wish, self.client.service_time()) {
+            let mut history = histories.remove(task.machine.as_str()).unwrap_or_default();
+            task.complete(&self.client, &mut history).await;
+            match task.next(&history, &self.wish, self.client.service_time()) {
                 Next::Over(outcome) => self.settle(at, *outcome),
                 // What is submitted at the deadline could not be waited for.
                 Next::Act(Act::Submit { .. }) if look != Look::Early => {}
                 Next::Act(_) if look == Look::Only => {}
                 Next::Act(act) => {
-                    let (client, machine) = (self.client.clone(), task.machine.clone());
+                    let left = self.deadline.left(self.client.clock());
+                    // What doesn't get a slot in time isn't sent.
+                    let wait =
+                        if matches!(act, Act::Submit { .. }) { left } else { left.max(LAST_READ) };
+                    let client = self.client.with_terms(|terms| {
+                        terms.queue = Some(terms.queue.map_or(wait, |queue| queue.min(wait)));
+                    });
+                    let machine = task.machine.clone();
                     let looked = Some(looked).filter(|_| !self.alone);
                     let doing = carry_out(client, machine, self.wish.clone(), act, looked);
                     acts.spawn(async move { (at, doing.await) });
-                }
-                Next::Wait if look == Look::Last && self.alone => {
-                    at_once |= task.has_ended(&self.client).await;
                 }
                 Next::Wait => {}
             }

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
+use super::read::History;
 use super::state::{Doubt, Evidence, IsolationState, OnRecord, RestrictionState};
+use crate::client::Unseen;
 use crate::machines::IsolationType;
 use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::types::Timestamp;
@@ -34,7 +36,11 @@ impl Aspect {
     }
 
     pub(super) fn is_about(self, action: &MachineAction) -> bool {
-        action.action_type == self.on() || action.action_type == self.off()
+        self.is_of(&action.action_type)
+    }
+
+    pub(super) fn is_of(self, kind: &ActionType) -> bool {
+        *kind == self.on() || *kind == self.off()
     }
 }
 
@@ -49,11 +55,8 @@ pub(super) enum Standing {
 }
 
 /// What an aspect's actions mean at a time, by the service's clock.
-pub(super) fn judge(
-    actions: &[MachineAction],
-    aspect: Aspect,
-    now: Timestamp,
-) -> OnRecord<Standing> {
+pub(super) fn judge(history: &History, aspect: Aspect, now: Timestamp) -> OnRecord<Standing> {
+    let History { actions, unseen } = history;
     let actions: Vec<_> = actions.iter().filter(|action| aspect.is_about(action)).collect();
     let under_way: Vec<_> =
         actions.iter().copied().filter(|action| is_under_way(action, now)).collect();
@@ -66,10 +69,24 @@ pub(super) fn judge(
     let change = under_way.iter().filter(|action| changes(action, &settled, aspect));
     let state = match change.max_by_key(newest_first) {
         Some(action) => Standing::Pending(Box::new((*action).clone())),
-        None => settled,
+        None => unseen.iter().filter(|unseen| aspect.is_of(&unseen.kind)).fold(settled, doubted),
     };
     let evidence = last.ok().flatten().and_then(|action| Evidence::of(action, now));
     OnRecord { state, evidence, under_way: under_way.into_iter().cloned().collect() }
+}
+
+/// A state, once something that may have changed it went unanswered.
+fn doubted(state: Standing, unseen: &Unseen) -> Standing {
+    let turns_on = [Aspect::Isolation, Aspect::Restriction].iter().any(|a| a.on() == unseen.kind);
+    match (&state, turns_on) {
+        // How far it goes is no longer certain.
+        (Standing::On(_), true) => Standing::On(None),
+        (Standing::On(_), false) | (Standing::Off, true) => Standing::Unknown(Doubt::Unanswered {
+            action_type: unseen.kind.clone(),
+            reference: unseen.reference.clone(),
+        }),
+        _ => state,
+    }
 }
 
 pub(super) fn is_under_way(action: &MachineAction, now: Timestamp) -> bool {
@@ -205,7 +222,7 @@ mod tests {
 
     fn told(rows: &[Row]) -> String {
         let actions: Vec<_> = rows.iter().map(|row| action(*row)).collect();
-        match judge(&actions, Aspect::Isolation, at(60)).state {
+        match judge(&actions.into(), Aspect::Isolation, at(60)).state {
             Standing::On(Some(scope)) => format!("isolated {scope}"),
             Standing::On(None) => "isolated".to_owned(),
             Standing::Off => "released".to_owned(),
@@ -213,6 +230,7 @@ mod tests {
             Standing::Unknown(Doubt::NoRecord) => "no record".to_owned(),
             Standing::Unknown(Doubt::MaybeDone(action)) => format!("maybe {}", action.action_type),
             Standing::Unknown(Doubt::NoOrder) => "no order".to_owned(),
+            Standing::Unknown(Doubt::Unanswered { .. }) => "unanswered".to_owned(),
         }
     }
 
@@ -265,14 +283,18 @@ mod tests {
         let mut undated = action(("Unisolate", "", "Succeeded", 3, 4));
         undated.last_update_date_time_utc = None;
         let actions = [action(("Isolate", "Full", "Succeeded", 1, 2)), undated];
-        let state = judge(&actions, Aspect::Isolation, at(60)).state;
+        let state = judge(&actions.to_vec().into(), Aspect::Isolation, at(60)).state;
         assert_eq!(state, Standing::Unknown(Doubt::NoOrder));
     }
 
     #[test]
     fn what_the_service_must_have_given_up_is_a_doubt_and_not_under_way() {
         let actions = [action(("Isolate", "Full", "Pending", 1, 1))];
-        let later = judge(&actions, Aspect::Isolation, at(1).plus(OVER + Duration::from_secs(1)));
+        let later = judge(
+            &actions.to_vec().into(),
+            Aspect::Isolation,
+            at(1).plus(OVER + Duration::from_secs(1)),
+        );
         assert!(matches!(later.state, Standing::Unknown(Doubt::MaybeDone(_))), "{later:?}");
         assert_eq!(later.under_way, []);
     }

@@ -1,7 +1,6 @@
 //! What one call has learnt of single actions, which a list may not show yet.
 
 use crate::model::MachineAction;
-use crate::types::ActionId;
 
 /// Actions that have ended: no list makes them run again.
 #[derive(Debug, Default)]
@@ -12,11 +11,6 @@ impl Known {
         if action.status.is_terminal() && self.0.iter().all(|known| known.id != action.id) {
             self.0.push(action.clone());
         }
-    }
-
-    /// Whether it has ended.
-    pub(super) fn holds(&self, id: &ActionId) -> bool {
-        self.0.iter().any(|known| known.id == *id)
     }
 
     /// Puts what is known in the place of what was listed.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::note;
-use super::plan::is_ours;
+use super::plan::is_referenced;
 use super::release::LeaseRelease;
 use crate::actions::{Care, Comment, Disposition, submit, told};
 use crate::client::{Client, Place};
@@ -70,7 +70,7 @@ impl MachineHandle {
         let submitted = submitted.map_err(named)?;
         let action = submitted.action();
         let own = matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted);
-        if !own || !is_ours(action) {
+        if !own || !is_referenced(action) {
             let what =
                 format!("{}; no lease was given", told(action, self.client().service_time()));
             return Err(named(Error::new(ErrorKind::Conflict, what).about(action.clone())));

@@ -1,5 +1,6 @@
 //! Owner and review date of a containment, written into its comment, where auditors and other processes find them.
 
+use crate::actions::reference_of;
 use crate::error::{Error, Result};
 use crate::types::Timestamp;
 
@@ -30,6 +31,14 @@ pub(super) fn write(reason: &str, owner: &str, review_by: Timestamp) -> Result<S
         return Err(Error::invalid_input("the reason reads like the note of an owner or a review"));
     }
     Ok(format!("{reason}{OWNER}{owner}{REVIEW}{}", review_by.to_seconds()))
+}
+
+/// The text of a recorded comment, its reference taken off.
+pub(super) fn text_of(comment: &str) -> &str {
+    match reference_of(comment) {
+        Some(_) => comment.split_once("] ").map_or(comment, |(_, text)| text),
+        None => comment,
+    }
 }
 
 /// Reads it back out of a comment, its reference taken off. What isn't there isn't made up.

@@ -1,6 +1,7 @@
 //! What is next on the way to a state: decided from the records alone.
 
 use super::judge::{Aspect, OVER, Standing, is_under_way};
+use super::note::{self, Note};
 use super::state::OnRecord;
 use crate::actions::{reference_of, told};
 use crate::error::{Error, ErrorKind};
@@ -80,7 +81,7 @@ pub(super) fn plan(
         return if including_others || is_ours(action) {
             Plan::Cancel(Box::new(action.clone()))
         } else {
-            conflict(&told(action, now), action, "wait for its end, or say including_others()")
+            conflict(&whose(action, now), action, "wait for its end, or say including_others()")
         };
     }
     if goal.is_on() {
@@ -91,7 +92,7 @@ pub(super) fn plan(
         (_, Some(action)) => Plan::Await(Box::new(action.clone())),
         (state, None) => match strangers(actions, aspect, now) {
             Some(theirs) if !including_others => {
-                let what = told(theirs, now);
+                let what = whose(theirs, now);
                 conflict(&what, theirs, "it isn't ours to undo: ask, or say including_others()")
             }
             _ => Plan::Submit { regardless: matches!(state, Standing::Unknown(_)) },
@@ -109,8 +110,12 @@ fn towards_on(record: &OnRecord<Standing>, goal: Goal, now: Timestamp) -> Plan {
         return conflict(&what, action, "wait for its end, or release the machine first");
     }
     match &record.state {
-        Standing::On(scope) if is_other(scope.as_deref()) => another_kind(record),
-        Standing::On(None) if goal.scope().is_some() => another_kind(record),
+        Standing::On(scope) if is_other(scope.as_deref()) => {
+            another_kind(record, "in another way than asked for")
+        }
+        Standing::On(None) if goal.scope().is_some() => {
+            another_kind(record, "and the records don't tell how far")
+        }
         Standing::On(_) => Plan::Done,
         Standing::Pending(action) => Plan::Await(action.clone()),
         Standing::Off => Plan::Submit { regardless: false },
@@ -119,9 +124,9 @@ fn towards_on(record: &OnRecord<Standing>, goal: Goal, now: Timestamp) -> Plan {
 }
 
 /// A machine isn't released to be isolated again: for that time it would be on the network.
-fn another_kind(record: &OnRecord<Standing>) -> Plan {
+fn another_kind(record: &OnRecord<Standing>, how: &str) -> Plan {
     let evidence = record.evidence.as_ref().map(|e| format!(" ({e})")).unwrap_or_default();
-    let what = format!("the machine is isolated already, in another way than asked for{evidence}");
+    let what = format!("the machine is isolated already, {how}{evidence}");
     Plan::Conflict(
         Error::new(ErrorKind::Conflict, what).advising("release it first if that is what is meant"),
     )
@@ -133,8 +138,26 @@ fn conflict(what: &str, action: &MachineAction, advice: &'static str) -> Plan {
 }
 
 /// Submitted by this crate: its comment begins with a reference.
-pub(super) fn is_ours(action: &MachineAction) -> bool {
+pub(super) fn is_referenced(action: &MachineAction) -> bool {
     action.requestor_comment.as_deref().is_some_and(|comment| reference_of(comment).is_some())
+}
+
+/// Ours to undo: submitted by this crate, and nobody's by a lease.
+pub(super) fn is_ours(action: &MachineAction) -> bool {
+    is_referenced(action) && note_of(action).is_none_or(|note| note.owner.is_none())
+}
+
+fn note_of(action: &MachineAction) -> Option<Note<'_>> {
+    action.requestor_comment.as_deref().map(|comment| note::read(note::text_of(comment)))
+}
+
+/// An action with the owner of its lease, if it has one.
+fn whose(action: &MachineAction, now: Timestamp) -> String {
+    let note = note_of(action).and_then(|note| note.owner.zip(note.review_by));
+    let lease = note.map(|(owner, review)| {
+        format!("; it is under a lease of {owner}, to be reviewed by {}", review.to_seconds())
+    });
+    format!("{}{}", told(action, now), lease.unwrap_or_default())
 }
 
 /// Somebody else's action that may be what keeps the machine isolated, or restricted.

@@ -6,15 +6,21 @@ use std::time::Duration;
 use super::judge::{Aspect, OVER, judge};
 use super::state::MachineState;
 use crate::actions::own_since;
-use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::client::{Client, Unseen};
+use crate::error::{Error, ErrorKind, Result};
 use crate::machines::MachineHandle;
-use crate::model::{ActionStatus, MachineAction};
+use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::odata::Filter;
 use crate::types::{MachineId, Timestamp};
 
 /// Machines to a list: a longer query may be refused on its way.
 pub(super) const TOGETHER: usize = 40;
+
+/// What is listed as under way is read by its id, for so many to a list.
+const CONFIRMED: usize = 10;
+
+/// What the last read may take when the deadline has come.
+pub(super) const LAST_READ: Duration = Duration::from_secs(5);
 
 /// A list longer than this tells of something else than response actions.
 const LONGEST: usize = 50_000;
@@ -42,15 +48,17 @@ impl MachineHandle {
     /// # Errors
     /// What any read may run into. A state that couldn't be read is an error, and never a default.
     pub async fn state(&self) -> Result<MachineState> {
-        let actions = history(self.client(), self.id()).await?;
-        Ok(state_of(self.id(), &actions, self.client().service_time()))
+        let history = history(self.client(), self.id()).await?;
+        Ok(state_of(self.id(), &history, self.client().service_time()))
     }
 }
 
 impl Client {
     /// What states machines are in by the service's records: one result for each id, in their order.
     ///
-    /// Forty machines share a list, so 500 machines take 13 reads as a rule. See [`MachineState`] for what can't be seen.
+    /// Forty machines share a list, so 500 machines take 13 reads as a rule, and ten more for each list at most: so many of
+    /// what is listed as under way are read by their ids, since a list may be late with the end. See [`MachineState`] for
+    /// what can't be seen.
     ///
     /// Permission `Machine.Read.All` or `Machine.ReadWrite.All`; quota 100 a minute, 1,500 an hour.
     ///
@@ -76,45 +84,57 @@ impl Client {
         let machines: Vec<MachineId> = machines.into_iter().map(Into::into).collect();
         let mut states = Vec::with_capacity(machines.len());
         for together in machines.chunks(TOGETHER) {
-            let read = histories(self, together).await;
+            let read = histories(self, together, CONFIRMED).await;
             let now = self.service_time();
             states.extend(together.iter().map(|machine| {
                 let histories = read.as_ref().map_err(Clone::clone)?;
-                let none = Vec::new();
-                let actions = histories.get(machine.as_str()).unwrap_or(&none);
-                Ok(state_of(machine, actions, now))
+                let none = History::default();
+                let history = histories.get(machine.as_str()).unwrap_or(&none);
+                Ok(state_of(machine, history, now))
             }));
         }
         states
     }
 }
 
-pub(super) fn state_of(
-    machine: &MachineId,
-    actions: &[MachineAction],
-    now: Timestamp,
-) -> MachineState {
+/// What is known of one machine's actions.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    pub(super) actions: Vec<MachineAction>,
+    /// What this client sent, and no answer came and no list shows it.
+    pub(super) unseen: Vec<Unseen>,
+}
+
+impl From<Vec<MachineAction>> for History {
+    fn from(actions: Vec<MachineAction>) -> Self {
+        Self { actions, unseen: Vec::new() }
+    }
+}
+
+pub(super) fn state_of(machine: &MachineId, history: &History, now: Timestamp) -> MachineState {
     MachineState {
         machine: machine.clone(),
-        isolation: judge(actions, Aspect::Isolation, now).map(Into::into),
-        restriction: judge(actions, Aspect::Restriction, now).map(Into::into),
+        isolation: judge(history, Aspect::Isolation, now).map(Into::into),
+        restriction: judge(history, Aspect::Restriction, now).map(Into::into),
         read_at: now,
     }
 }
 
 /// One machine's actions that tell its state.
-pub(super) async fn history(client: &Client, machine: &MachineId) -> Result<Vec<MachineAction>> {
-    let mut histories = histories(client, std::slice::from_ref(machine)).await?;
+pub(super) async fn history(client: &Client, machine: &MachineId) -> Result<History> {
+    let mut histories = histories(client, std::slice::from_ref(machine), CONFIRMED).await?;
     Ok(histories.remove(machine.as_str()).unwrap_or_default())
 }
 
-/// The actions of these machines that tell their states, by machine id, as far back as they may have a say.
+/// The actions of these machines that tell their states, by machine id, as far back as they may have a say. So many of
+/// those that are listed as under way are read by their ids: a list may be late with the end.
 pub(super) async fn histories(
     client: &Client,
     machines: &[MachineId],
-) -> Result<HashMap<String, Vec<MachineAction>>> {
-    let mut histories: HashMap<String, Vec<MachineAction>> =
-        machines.iter().map(|id| (id.as_str().to_owned(), Vec::new())).collect();
+    confirmed: usize,
+) -> Result<HashMap<String, History>> {
+    let mut histories: HashMap<String, History> =
+        machines.iter().map(|id| (id.as_str().to_owned(), History::default())).collect();
     let theirs = match machines {
         [] => return Ok(histories),
         [one] => Some(Filter::eq("machineId", one)),
@@ -126,8 +146,8 @@ pub(super) async fn histories(
         (Some(theirs), Some(kinds)) => theirs.and(kinds),
         _ => return Ok(histories),
     };
-    let tells = |action: &MachineAction| {
-        [Aspect::Isolation, Aspect::Restriction].iter().any(|aspect| aspect.is_about(action))
+    let tells = |kind: &ActionType| {
+        [Aspect::Isolation, Aspect::Restriction].iter().any(|aspect| aspect.is_of(kind))
     };
     let mut released = Releases::default();
     let mut list = client.actions().newest_first(filter);
@@ -149,15 +169,43 @@ pub(super) async fn histories(
             break;
         }
         released.note(&machine, &action);
-        history.push(action);
+        history.actions.push(action);
     }
     for machine in machines {
         if let Some(history) = histories.get_mut(machine.as_str()) {
-            let own = own_since(client, machine, history, tells).await;
-            history.extend(own);
+            let (own, unseen) = own_since(client, machine, &history.actions, tells).await;
+            history.actions.extend(own);
+            history.unseen = unseen;
         }
     }
+    let actions = histories.values_mut().flat_map(|history| &mut history.actions);
+    confirm(client, actions, confirmed).await;
     Ok(histories)
+}
+
+/// A read that is given up when the time is over, and a last one when it has been.
+pub(super) async fn in_time<T>(
+    left: Duration,
+    read: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    let late = |_| {
+        let what = "the machines' actions could not be read in time";
+        Err(Error::new(ErrorKind::Timeout, what))
+    };
+    tokio::time::timeout(left.max(LAST_READ), Box::pin(read)).await.unwrap_or_else(late)
+}
+
+/// Reads by its id what is listed as under way, for so many.
+pub(super) async fn confirm(
+    client: &Client,
+    listed: impl Iterator<Item = &mut MachineAction>,
+    most: usize,
+) {
+    for action in listed.filter(|action| !action.status.is_terminal()).take(most) {
+        if let Ok(read) = client.action(&action.id).get().await {
+            *action = read;
+        }
+    }
 }
 
 /// The newest release of each machine and aspect. What can't have ended after it was asked for has no say.

@@ -6,7 +6,7 @@ use super::judge::{Aspect, is_under_way};
 use super::known::Known;
 use super::lease::{Lease, LeaseEnd};
 use super::plan::in_force;
-use super::read::history;
+use super::read::{History, history, in_time};
 use crate::actions::{Care, Comment, Disposition, reference_of, submit_if, told};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,6 +38,8 @@ enum Step {
     Stop(Box<MachineAction>),
     Submit,
     Await(Box<MachineAction>),
+    /// Until a list shows what this client sent and nobody answered, or that can't be any more.
+    Wait,
 }
 
 impl LeaseRelease {
@@ -52,7 +54,7 @@ impl LeaseRelease {
     }
 
     /// Ends the lease, and comes back when the machine is released by the service's records, or after `limit` (and a last
-    /// look).
+    /// look). Nothing is submitted after it; what left before it is still followed until its outcome is known or can't be.
     ///
     /// # Errors
     /// [`is_conflict`](Error::is_conflict) for a lease of another tenant or cloud;
@@ -69,10 +71,10 @@ impl LeaseRelease {
         let mut patience = Patience::default();
         let mut last_looks = 0;
         loop {
-            let last = deadline.left(self.client.clock()).is_zero();
+            let left = deadline.left(self.client.clock());
+            let last = left.is_zero();
             last_looks += u32::from(last);
-            let acts = last_looks < LAST_LOOKS;
-            let late = match self.look(&mut run).await {
+            let late = match in_time(left, self.look(&mut run)).await {
                 Err(error) if patience.bears(&error, self.client.clock().now()) => Err(error),
                 Err(error) => return Err(self.named(error)),
                 Ok(step) => {
@@ -80,23 +82,17 @@ impl LeaseRelease {
                     match step {
                         Step::Over(end) => return Ok(end),
                         Step::Failed(error) => return Err(self.named(error)),
-                        Step::Stop(action) if acts => {
+                        Step::Stop(action) if last_looks < LAST_LOOKS => {
                             if self.stop(&mut run, &action.id).await? {
                                 continue;
                             }
                             Ok(Some(action))
                         }
-                        Step::Submit if last => Ok(None),
-                        Step::Submit => {
-                            self.submit(&mut run, &comment).await?;
+                        Step::Submit if !last => {
+                            self.submit(&mut run, &comment, left).await?;
                             Ok(None)
                         }
-                        Step::Await(action) if last && acts => {
-                            if self.has_ended(&mut run, &action.id).await {
-                                continue;
-                            }
-                            Ok(Some(action))
-                        }
+                        Step::Submit | Step::Wait => Ok(None),
                         Step::Stop(action) | Step::Await(action) => Ok(Some(action)),
                     }
                 }
@@ -123,15 +119,18 @@ impl LeaseRelease {
     }
 
     async fn look(&self, run: &mut Run) -> Result<Step> {
-        let mut actions = history(&self.client, self.lease.machine()).await?;
-        run.known.lay_over(&mut actions);
+        let mut history = history(&self.client, self.lease.machine()).await?;
+        history.unseen.retain(|unseen| Aspect::Isolation.is_of(&unseen.kind));
+        let actions = &mut history.actions;
+        run.known.lay_over(actions);
         for id in [Some(self.lease.action()), run.released.as_ref()].into_iter().flatten() {
             if actions.iter().all(|action| action.id != *id) {
                 actions.push(self.client.action(id).get().await?);
             }
         }
         let now = self.client.service_time();
-        let Some(own) = actions.iter().find(|action| action.id == *self.lease.action()) else {
+        let Some(own) = history.actions.iter().find(|action| action.id == *self.lease.action())
+        else {
             return Err(Error::new(ErrorKind::NotFound, "the lease's isolation isn't on record"));
         };
         if own.machine_id.as_ref().is_some_and(|id| id != self.lease.machine())
@@ -141,16 +140,11 @@ impl LeaseRelease {
             return Ok(Step::Failed(Error::new(ErrorKind::Conflict, what).about(own.clone())));
         }
         run.own = Own::of(own);
-        Ok(self.decide(&actions, own, run, now))
+        Ok(self.decide(&history, own, run, now))
     }
 
-    fn decide(
-        &self,
-        actions: &[MachineAction],
-        own: &MachineAction,
-        run: &Run,
-        now: Timestamp,
-    ) -> Step {
+    fn decide(&self, history: &History, own: &MachineAction, run: &Run, now: Timestamp) -> Step {
+        let History { actions, unseen } = history;
         let mine = || actions.iter().filter(|action| run.own.is(action));
         if let Some(armed) = mine().find(|action| is_under_way(action, now)) {
             return run.stop_or_await(armed);
@@ -176,8 +170,11 @@ impl LeaseRelease {
         };
         if let Some(end) = end {
             // A release of ours that is still armed would undo what came instead.
-            let armed = releases().find(|a| is_for_it(a) && is_under_way(a, now));
-            return armed.map_or_else(|| Step::Over(end), |release| run.stop_or_await(release));
+            return match releases().find(|a| is_for_it(a) && is_under_way(a, now)) {
+                Some(release) => run.stop_or_await(release),
+                None if unseen.is_empty() => Step::Over(end),
+                None => Step::Wait,
+            };
         }
         if let Some(release) = releases().find(|a| Some(&a.id) == run.released.as_ref())
             && release.status.is_terminal()
@@ -216,14 +213,7 @@ impl LeaseRelease {
         }
     }
 
-    async fn has_ended(&self, run: &mut Run, id: &ActionId) -> bool {
-        if let Ok(action) = self.client.action(id).get().await {
-            run.known.learn(&action);
-        }
-        run.known.holds(id)
-    }
-
-    async fn submit(&self, run: &mut Run, comment: &Comment) -> Result<()> {
+    async fn submit(&self, run: &mut Run, comment: &Comment, left: Duration) -> Result<()> {
         let own = run.own.clone();
         let now = self.client.service_time();
         // The look is the last word: somebody may have isolated the machine while this waited for its turn.
@@ -236,7 +226,11 @@ impl LeaseRelease {
         };
         let care = Care { regardless: true, ..Care::default() };
         let operation = Unisolate::new(self.lease.machine().clone(), comment.clone());
-        match submit_if(&self.client, &care, operation, check).await {
+        // What doesn't get a slot in time isn't sent.
+        let client = self.client.with_terms(|terms| {
+            terms.queue = Some(terms.queue.map_or(left, |queue| queue.min(left)));
+        });
+        match submit_if(&client, &care, operation, check).await {
             Ok(submitted) => {
                 let ours =
                     matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted);

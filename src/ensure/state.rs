@@ -15,7 +15,8 @@ use crate::waits::Rough;
 /// The service publishes no such property. The state is derived from the machine's actions, in the order in which they
 /// finished, and carries the action it goes by. **What no action shows isn't in it**: a host that was released locally (the
 /// force-release script, a changed firewall), re-imaged, or isolated and reversed by automatic attack disruption, which
-/// the API may not list. An action that was submitted a moment ago by another process may not be listed yet.
+/// the API may not list. An action that was submitted a moment ago by another process may not be listed yet, nor the end
+/// of one: of a single machine, what is listed as under way is read by its id before that is said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MachineState {
@@ -83,6 +84,13 @@ pub enum Doubt {
     MaybeDone(Box<MachineAction>),
     /// Opposite actions finished at the same time, or it isn't on record when.
     NoOrder,
+    /// This client sent one of this type a moment ago, no answer came, and no list shows it: it may be armed, or done.
+    Unanswered {
+        /// The type.
+        action_type: ActionType,
+        /// The reference by which it can be looked for.
+        reference: Option<String>,
+    },
 }
 
 /// The action that a state goes by.
@@ -164,6 +172,12 @@ impl fmt::Display for Doubt {
                 action.action_type, action.id, action.status
             ),
             Self::NoOrder => f.write_str("it isn't on record which of its actions came last"),
+            Self::Unanswered { action_type, .. } => {
+                write!(
+                    f,
+                    "the answer to this client's own {action_type} was lost, and no list shows it"
+                )
+            }
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 use super::judge::{Standing, judge};
 use super::known::Known;
 use super::plan::{Goal, Plan, plan, strangers};
-use super::read::state_of;
+use super::read::{History, state_of};
 use super::state::{MachineState, OnRecord};
-use crate::actions::{Care, Comment, Submission, Submitted, submit_if, told};
+use crate::actions::{Care, Comment, Disposition, Submission, Submitted, submit_if, told};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::machines::{Isolate, RestrictCodeExecution, Unisolate, UnrestrictCodeExecution};
@@ -87,7 +87,8 @@ impl Task {
     }
 
     /// What the task itself knows of an action that no list shows.
-    pub(super) async fn complete(&self, client: &Client, actions: &mut Vec<MachineAction>) {
+    pub(super) async fn complete(&self, client: &Client, history: &mut History) {
+        let actions = &mut history.actions;
         self.known.lay_over(actions);
         if let Some(id) = &self.submitted
             && actions.iter().all(|other| other.id != *id)
@@ -97,19 +98,21 @@ impl Task {
         }
     }
 
-    /// Whether what it waits for has ended, and no list shows that yet.
-    pub(super) async fn has_ended(&mut self, client: &Client) -> bool {
-        let Some(awaited) = self.awaited.as_deref() else { return false };
-        if let Ok(action) = client.action(&awaited.id).get().await {
-            self.known.learn(&action);
+    pub(super) fn next(&mut self, history: &History, wish: &Wish, now: Timestamp) -> Next {
+        let (aspect, actions) = (wish.goal.aspect(), &history.actions);
+        let record = judge(history, aspect, now);
+        let plan = plan(&record, actions, wish.goal, wish.including_others, now);
+        let is_unclear = history.unseen.iter().any(|unseen| aspect.is_of(&unseen.kind));
+        self.left = Some(record);
+        self.awaited = None;
+        if matches!(plan, Plan::Done) && !is_unclear {
+            return over(Ok(Ensured {
+                state: state_of(&self.machine, history, now),
+                submitted: self.submitted.clone(),
+                cancelled: std::mem::take(&mut self.cancelled),
+            }));
         }
-        self.known.holds(&awaited.id)
-    }
-
-    pub(super) fn next(&mut self, actions: &[MachineAction], wish: &Wish, now: Timestamp) -> Next {
-        let record = judge(actions, wish.goal.aspect(), now);
         if let Some(error) = self.broken_off.take() {
-            self.left = Some(record);
             return over(Err(self.told(error, wish)));
         }
         let own = actions.iter().find(|action| Some(&action.id) == self.submitted.as_ref());
@@ -118,18 +121,12 @@ impl Task {
             && own.status != ActionStatus::Succeeded
         {
             let error = verdict(&own.id, own.clone()).err();
-            self.left = Some(record);
             return over(Err(self.told(error.unwrap_or_else(stuck), wish)));
         }
-        let plan = plan(&record, actions, wish.goal, wish.including_others, now);
-        self.left = Some(record);
-        self.awaited = None;
         match plan {
-            Plan::Done => over(Ok(Ensured {
-                state: state_of(&self.machine, actions, now),
-                submitted: self.submitted.clone(),
-                cancelled: std::mem::take(&mut self.cancelled),
-            })),
+            // What went unanswered may still undo it, or do it.
+            _ if is_unclear => Next::Wait,
+            Plan::Done => Next::Wait,
             Plan::Conflict(error) => over(Err(self.told(error, wish))),
             Plan::Cancel(action) if !self.uncancellable.contains(&action.id) => {
                 Next::Act(Act::Cancel(action))
@@ -169,12 +166,19 @@ impl Task {
                 true
             }
             Outcome::Submitted(Ok(submitted)) => {
-                if submitted.action().status != ActionStatus::Succeeded {
+                let ours =
+                    matches!(submitted.disposition(), Disposition::Created | Disposition::Adopted);
+                if ours && submitted.action().status != ActionStatus::Succeeded {
                     self.submitted = Some(submitted.id().clone());
                 }
                 false
             }
             Outcome::Submitted(Err(error)) if error.is_throttled() => false,
+            // One that no list shows yet.
+            Outcome::Submitted(Err(error)) if error.is_already_running() => {
+                self.rounds = self.rounds.saturating_sub(1);
+                false
+            }
             Outcome::Cancelled(Err(error), _) | Outcome::Submitted(Err(error)) => {
                 self.broken_off = Some(error);
                 true

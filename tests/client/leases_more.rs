@@ -107,7 +107,7 @@ async fn a_list_that_shows_what_has_ended_as_running_is_not_asked_without_end() 
             let ended = end(&lease, &client, TEN_MINUTES).await;
             assert!(matches!(ended, Ok(LeaseEnd::Released { .. })), "{ended:?}");
         } else {
-            let ensure = host.ensure_released("INC-4711").within(TEN_MINUTES);
+            let ensure = host.ensure_released("INC-4711").including_others().within(TEN_MINUTES);
             assert!(ensure.await.unwrap().submitted.is_some());
         }
         assert_eq!(isolation(&emulator, &host), Isolation::None);
@@ -128,7 +128,7 @@ async fn containments_show_what_was_submitted_here_and_no_list_shows_yet() {
         seconds(wait).await;
         let found = client.containments().await.unwrap();
         assert_eq!(found.len(), 1, "after {wait} s");
-        assert_eq!(&found[0].action, lease.action());
+        assert_eq!(found[0].action.as_ref(), Some(lease.action()));
         let pending = matches!(found[0].isolation.state, IsolationState::Pending(_));
         assert_eq!(pending, wait == 0, "{found:?}");
     }
@@ -145,7 +145,7 @@ async fn at_the_deadline_what_a_list_is_late_with_is_read_by_its_id() {
             let ended = end(&lease, &client, limit).await;
             assert!(matches!(ended, Ok(LeaseEnd::Released { .. })), "{ended:?}");
         } else {
-            let ensured = host.ensure_released("INC-4711").within(limit).await;
+            let ensured = host.ensure_released("INC-4711").including_others().within(limit).await;
             assert!(ensured.is_ok(), "{ensured:?}");
         }
         assert_eq!(isolation(&emulator, &host), Isolation::None);
@@ -161,7 +161,11 @@ async fn what_is_cancelled_at_the_deadline_is_not_told_as_armed() {
         let error = if goal == "release" {
             end(&lease, &client, Duration::ZERO).await.unwrap_err()
         } else {
-            host.ensure_released("INC-4711").within(Duration::ZERO).await.unwrap_err()
+            host.ensure_released("INC-4711")
+                .including_others()
+                .within(Duration::ZERO)
+                .await
+                .unwrap_err()
         };
         assert_eq!(armed(&emulator, "Isolate"), Vec::<String>::new());
         assert_eq!(sent(&emulator, "unisolate"), 0);
@@ -184,7 +188,8 @@ async fn an_error_names_the_state_that_was_left_and_not_the_one_that_was_found()
     let soon = Duration::from_secs(10);
     emulator.act_after(soon, Actor::Analyst, id, Act::Release, "mine now").unwrap();
     emulator.act_after(MINUTE * 5 / 6, Actor::Analyst, id, Act::Isolate, "mine now").unwrap();
-    let error = host.ensure_released("INC-4711").within(TEN_MINUTES).await.unwrap_err();
+    let error =
+        host.ensure_released("INC-4711").including_others().within(TEN_MINUTES).await.unwrap_err();
     assert!(error.is_conflict(), "{error}");
     let told = error.to_string();
     assert!(told.contains("left: pending") || told.contains("left: isolated"), "{told}");

@@ -305,7 +305,11 @@ fn nobody_was_undone(actions: &[Value]) {
         for isolation in of("Isolate") {
             let own = match &lease {
                 Some(lease) => isolation["id"].as_str() == Some(lease),
-                None => comment(isolation).starts_with("[dr-"),
+                // Anything of this crate's that is under no lease.
+                None => {
+                    comment(isolation).starts_with("[dr-")
+                        && !comment(isolation).contains(" | owner: ")
+                }
             };
             let before = created(isolation) < created(release);
             let under_way = ended(isolation) > created(release);
