@@ -37,9 +37,9 @@ impl Key<'_> {
     /// # Errors
     /// For a key that is blank or over-long.
     pub(crate) fn check(key: &str) -> Result<()> {
-        if key.trim().is_empty() || key.len() > LONGEST {
+        if key.trim().is_empty() || key.chars().nth(LONGEST).is_some() {
             return Err(Error::invalid_input(format!(
-                "an idempotency key has 1 to {LONGEST} bytes, not all of them blanks"
+                "an idempotency key has 1 to {LONGEST} characters, not all of them blanks"
             )));
         }
         Ok(())

@@ -95,8 +95,8 @@ async fn submit_admitted<O: Submission>(
     let reference = operation.comment_mut().reference().map(str::to_owned);
     let text = operation.comment_mut().text().to_owned();
     let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
-    let record = client.audit(O::SPEC, &call)?;
     let witness = Witness::new(O::SPEC.name, call.target(), call.reference());
+    let record = client.audit(O::SPEC, &call)?.map(|record| record.watching(witness.flag()));
     let wanted = Wanted { client, operation: &operation, call, reference, text };
 
     let outcome = Box::pin(wanted.carry_out(care, admitted, &check, &witness)).await;

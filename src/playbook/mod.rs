@@ -16,6 +16,7 @@ mod alerts;
 mod envelope;
 mod fault;
 mod iocs;
+mod ledger;
 mod machines;
 mod records;
 mod registry;

@@ -161,3 +161,40 @@ async fn a_caller_who_goes_away_is_in_the_log() {
     assert!(tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.is_err());
     assert_eq!(lines.read()[1]["state"], "caller_gone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_approved_what_is_in_the_log() {
+    let (_, client) = emulated(Emulator::builder());
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone()));
+    let mut request = json!({"schema_version": 1, "action": "isolate_endpoint", "mode": "plan",
+        "run": {"playbook_id": "p"}, "arguments": {"machine_id": MACHINE, "comment": "INC-4711"}});
+    let plan = call(&client, request.clone()).await;
+    request["mode"] = "apply".into();
+    request["approval"] = json!({"by": "duty officer", "plan_id": "another"});
+    assert_eq!(call(&client, request.clone()).await.exit_status(), 10);
+    assert!(lines.read().is_empty());
+    request["approval"]["plan_id"] = plan.result["plan_id"].clone();
+    assert_eq!(call(&client, request).await.exit_status(), 0);
+    let told = lines.read();
+    assert_eq!(told.len(), 2);
+    for event in told {
+        assert_eq!(event["approved_by"], "duty officer");
+        assert_eq!(event["plan_id"], plan.result["plan_id"]);
+        assert_eq!(event["run"]["playbook_id"], "p");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_goes_away_before_the_request_left_is_told_from_one_after() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let hang = FaultRule::new("list_machine_actions", PlainFault::HangBeforeEffect);
+    emulator.fault(hang.times(1000)).unwrap();
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone()));
+    let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
+    let gone = host.isolate(IsolationType::Full, "INC-4711");
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.is_err());
+    assert_eq!(lines.read()[1]["state"], "not_sent");
+    assert_eq!(effects(&emulator, "isolate"), 0);
+}

@@ -1,8 +1,10 @@
 //! Actions by name: the module by itself, and the examples that runners start.
 
 mod audit;
+mod feeds;
 mod keys;
 mod run_action;
 mod schemas;
 mod sekoia;
 mod setup;
+mod stopping;

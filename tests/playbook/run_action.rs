@@ -5,7 +5,7 @@ use std::time::Duration;
 use defender_response::emulator::{Actor, Emulator, FaultRule, PlainFault, StatusFault};
 use serde_json::{Value, json};
 
-use crate::setup::{ALERT, Environment, MACHINE, effects, ended, on_a_socket, run, start};
+use crate::setup::{ALERT, Environment, MACHINE, Scratch, effects, ended, on_a_socket, run, start};
 
 fn quick() -> defender_response::emulator::EmulatorBuilder {
     Emulator::builder().settle(Duration::from_millis(300))
@@ -17,28 +17,6 @@ fn machine() -> String {
 
 fn release() -> String {
     json!({"machine_id": MACHINE, "comment": "INC-4711"}).to_string()
-}
-
-/// A temporary file that is gone with the test.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new(name: &str, text: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("dr-run-action-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 fn category(document: &Value) -> (&Value, &Value) {
@@ -255,7 +233,7 @@ async fn one_of_two_indicators_is_partly() {
     };
     let bundle = json!([object(1, "a.evil.example"), object(2, "b.evil.example")]);
     let feed = Scratch::new("feed.json", &bundle.to_string());
-    let name = feed.0.file_name().unwrap().to_str().unwrap();
+    let name = feed.name();
     let arguments = json!({"stix_objects_path": name, "action": "Block"}).to_string();
     let folder = std::env::temp_dir();
     let folder = ["create_iocs_from_stix_bundle", "--data", folder.to_str().unwrap()];
