@@ -14,6 +14,7 @@ pub(super) struct Ledger(Arc<Mutex<Written>>);
 
 /// What was written.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub(super) struct Written {
     closed: bool,
     /// Something wasn't begun, since the ledger was closed.

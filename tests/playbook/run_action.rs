@@ -5,7 +5,9 @@ use std::time::Duration;
 use defender_response::emulator::{Actor, Emulator, FaultRule, PlainFault, StatusFault};
 use serde_json::{Value, json};
 
-use crate::setup::{ALERT, Environment, MACHINE, Scratch, effects, ended, on_a_socket, run, start};
+use crate::setup::{
+    ALERT, Environment, MACHINE, Scratch, effects, ended, on_a_socket, run, start, terminate, until,
+};
 
 fn quick() -> defender_response::emulator::EmulatorBuilder {
     Emulator::builder().settle(Duration::from_millis(300))
@@ -249,21 +251,6 @@ async fn one_of_two_indicators_is_partly() {
     }
 }
 
-async fn until(what: impl Fn() -> bool) {
-    for _ in 0..1000 {
-        if what() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it didn't come to that");
-}
-
-fn terminate(child: &std::process::Child) {
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-}
-
 fn feed(child: &mut std::process::Child, text: &str) {
     use std::io::Write;
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
@@ -333,4 +320,53 @@ async fn a_submission_that_is_broken_off_is_unknown() {
     let document = told.json();
     assert_eq!((told.status, &document["state"]), (12, &json!("unknown")), "{}", told.out);
     assert_eq!(document["error"]["retry_safe"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_stopped_early_did_nothing_and_says_so() {
+    let (emulator, _listening, environment) = on_a_socket(quick()).await;
+    // Before stdin has come to its end.
+    let mut child = start("run_action", &["isolate_endpoint"], &environment);
+    let stdin = child.stdin.take();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    terminate(&child);
+    let told = ended(child).await;
+    drop(stdin);
+    assert_eq!((told.status, category(&told.json()).1), (1, &json!("interrupted")), "{}", told.out);
+    assert_eq!(told.json()["error"]["retry_safe"], true);
+
+    // While it signs in for a submission, which has its grace, and for a plan.
+    for (arguments, grace) in [(&["isolate_endpoint"][..], 5), (&["isolate_endpoint", "--plan"], 0)]
+    {
+        emulator.fault(FaultRule::new("token", PlainFault::HangBeforeEffect)).unwrap();
+        let tokens = || emulator.journal().iter().filter(|e| e.operation == "token").count();
+        let before = tokens();
+        let mut child = start("run_action", arguments, &environment);
+        feed(&mut child, &machine());
+        until(|| tokens() > before).await;
+        let began = std::time::Instant::now();
+        terminate(&child);
+        let told = ended(child).await;
+        let document = told.json();
+        assert_eq!((told.status, &document["state"]), (1, &json!("rejected")), "{}", told.out);
+        assert_eq!(document["error"]["retry_safe"], true);
+        assert!(began.elapsed() < Duration::from_secs(grace + 3), "{:?}", began.elapsed());
+    }
+    assert_eq!(effects(&emulator, "isolate"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ensured_state_that_is_stopped_gives_its_token() {
+    let (emulator, _listening, environment) =
+        on_a_socket(Emulator::builder().set("settle", "3600").unwrap()).await;
+    let mut child = start("run_action", &["ensure_isolated", "--wait", "600"], &environment);
+    feed(&mut child, &machine());
+    let seen = |operation| emulator.journal().iter().filter(|e| e.operation == operation).count();
+    until(|| seen("isolate") == 1 && seen("list_machine_actions") > 2).await;
+    terminate(&child);
+    let told = ended(child).await;
+    assert_eq!((told.status, category(&told.json()).1), (9, &json!("interrupted")), "{}", told.out);
+    let token = told.json()["resume"]["token"].as_str().unwrap().to_owned();
+    let resumed = run("", &["--resume", &token], &environment).await;
+    assert_eq!(resumed.json()["result"]["status"], "Pending", "{}", resumed.out);
 }

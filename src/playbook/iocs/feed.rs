@@ -187,9 +187,12 @@ fn open(job: &Job<'_>, named: &str) -> Result<(File, impl Fn(io::Error) -> Fault
     let shown = path.display().to_string();
     let unreadable = move |error| Fault::usage("invalid_arguments", format!("{shown}: {error}"));
     // What isn't a file may never come to its end, or to its beginning.
-    let opened = std::fs::metadata(&path).and_then(|about| match about.is_file() {
-        true => File::open(&path),
-        false => Err(io::Error::other("it is no regular file")),
+    let opened = std::fs::metadata(&path).and_then(|about| {
+        if about.is_file() {
+            File::open(&path)
+        } else {
+            Err(io::Error::other("it is no regular file"))
+        }
     });
     match opened {
         Ok(file) => Ok((file, unreadable)),

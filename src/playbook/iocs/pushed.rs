@@ -113,17 +113,15 @@ impl Tally {
     fn in_words(&self, report: &PushReport) -> String {
         let (of, open) = (report.sources().len(), self.sources);
         let are = if report.is_dry_run() { "wouldn't be" } else { "aren't" };
-        let mut what = format!("{open} of {of} sources {are} as they should be");
-        if self.departed > 0 {
-            let of = report.departed().len();
-            what += &format!(", nor is {} that left the feed (of {of})", self.departed);
-        }
-        if self.leftover > 0 {
-            what += &format!(", and of {} an older one is left", self.leftover);
-        }
-        match report.error() {
-            Some(error) => format!("{what}: {error}"),
-            None => what,
-        }
+        let departed = match (self.departed, report.departed().len()) {
+            (0, _) => String::new(),
+            (open, of) => format!(", nor is {open} that left the feed (of {of})"),
+        };
+        let leftover = match self.leftover {
+            0 => String::new(),
+            left => format!(", and of {left} an older one is left"),
+        };
+        let why = report.error().map(|error| format!(": {error}")).unwrap_or_default();
+        format!("{open} of {of} sources {are} as they should be{departed}{leftover}{why}")
     }
 }
