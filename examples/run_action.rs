@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use defender_response::emulator::Emulator;
 use defender_response::playbook::{
-    Fault, Mode, Registry, Request, Response, Runner, WaitFor, request_schema, response_schema,
+    Fault, Mode, Registry, Request, Response, Runner, WaitFor, parse, request_schema,
+    response_schema,
 };
 use defender_response::{Client, ClientSecret, Guard, JsonLines};
 use serde_json::{Value, json};
@@ -271,8 +272,8 @@ fn from_stdin(name: Option<&str>) -> Result<Request, Fault> {
     if text.len() as u64 > LONGEST {
         return Err(wrong("stdin holds more than 64 MiB"));
     }
-    let value: Value = serde_json::from_slice(&text)
-        .map_err(|e| wrong(&format!("what is on stdin isn't JSON: {e}")))?;
+    let value =
+        parse(&text).map_err(|e| wrong(&format!("what is on stdin isn't JSON: {}", e.message)))?;
     match name {
         Some(name) if value.get("schema_version").is_none() => Ok(Request::new(name, value)),
         _ => {

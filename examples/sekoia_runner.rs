@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use defender_response::playbook::{Request, Response, Runner};
+use defender_response::playbook::{Request, Response, Runner, parse};
 use defender_response::{Client, ClientSecret, Run};
 use serde_json::{Map, Value, json};
 
@@ -157,9 +157,11 @@ impl Folder {
     }
 
     fn object(&self, name: &str) -> Result<Map<String, Value>, String> {
-        // The reason would quote what is there, which may be a secret.
-        serde_json::from_str(&self.needed(name)?)
-            .map_err(|e| format!("{name} is no object (line {}, column {})", e.line(), e.column()))
+        // A reason may quote what is there, such as a secret's neighbour.
+        match parse(self.needed(name)?.as_bytes()) {
+            Ok(Value::Object(members)) => Ok(members),
+            _ => Err(format!("{name} is no JSON object, or a member stands in it twice")),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod records;
 mod registry;
 mod runner;
 mod states;
+mod strict;
 
 use serde_json::Value;
 
@@ -32,6 +33,7 @@ pub use envelope::{
 pub use fault::Effect;
 pub use registry::Registry;
 pub use runner::Runner;
+pub use strict::parse;
 
 /// The JSON Schema of the envelope that goes in.
 #[must_use]

@@ -18,12 +18,12 @@ fn feed(domains: &[&str]) -> Value {
     domains.iter().map(|domain| object(domain)).collect()
 }
 
-fn push(objects: Value) -> Value {
+fn push(objects: &Value) -> Value {
     json!({"schema_version": 1, "action": "create_iocs_from_stix_bundle",
         "arguments": {"stix_objects": objects, "action": "Block"}})
 }
 
-fn sync(objects: Value) -> Value {
+fn sync(objects: &Value) -> Value {
     json!({"schema_version": 1, "action": "sync_iocs_from_stix_bundle", "arguments":
         {"stix_objects": objects, "action": "Block", "owner": "feed", "allow_deletes": 100}})
 }
@@ -76,7 +76,7 @@ fn another(emulator: &Emulator) -> Client {
 async fn a_feed_that_was_not_begun_is_rejected_and_not_unknown() {
     let (emulator, client) = emulated(Emulator::builder());
     emulator.fault(FaultRule::new("list_indicators", StatusFault::new(503)).times(1000)).unwrap();
-    for request in [push(feed(&["a.evil.example"])), sync(feed(&["a.evil.example"]))] {
+    for request in [push(&feed(&["a.evil.example"])), sync(&feed(&["a.evil.example"]))] {
         let response = call(&client, request).await;
         assert_eq!(told(&response), (1, State::Rejected, true), "{}", response.to_json());
     }
@@ -110,9 +110,9 @@ async fn without_deletions(
 async fn a_deletion_that_fails_is_told_where_it_is_all_that_is_open() {
     for (known, state) in [(true, State::Failed), (false, State::Unknown)] {
         let (emulator, client) = emulated(Emulator::builder());
-        let both = sync(feed(&["a.evil.example", "b.evil.example"]));
+        let both = sync(&feed(&["a.evil.example", "b.evil.example"]));
         assert_eq!(call(&client, both).await.exit_status(), 0);
-        let one = sync(feed(&["a.evil.example"]));
+        let one = sync(&feed(&["a.evil.example"]));
         let response = without_deletions(&emulator, &client, one, known).await;
         assert_eq!(told(&response), (11, state, true), "{}", response.to_json());
         let message = &response.error.as_ref().unwrap().message;
@@ -125,9 +125,9 @@ async fn a_deletion_that_fails_is_told_where_it_is_all_that_is_open() {
 async fn where_nothing_is_as_it_should_be_it_is_not_partly() {
     for (known, status, state) in [(true, 8, State::Failed), (false, 12, State::Unknown)] {
         let (emulator, client) = emulated(Emulator::builder());
-        assert_eq!(call(&client, sync(feed(&["a.evil.example"]))).await.exit_status(), 0);
+        assert_eq!(call(&client, sync(&feed(&["a.evil.example"]))).await.exit_status(), 0);
         emulator.fail_indicator("b.evil.example", "known good");
-        let other = sync(feed(&["b.evil.example"]));
+        let other = sync(&feed(&["b.evil.example"]));
         let response = without_deletions(&emulator, &client, other, known).await;
         assert_eq!(told(&response), (status, state, true), "{}", response.to_json());
     }
@@ -138,7 +138,7 @@ async fn a_plan_stays_a_plan_whatever_it_comes_to() {
     let (emulator, client) = emulated(Emulator::builder());
     // One more than a tenant has room for.
     let domains: Vec<_> = (0..15_001).map(|n| format!("n{n}.evil.example")).collect();
-    let mut request = push(domains.iter().map(|domain| object(domain)).collect());
+    let mut request = push(&domains.iter().map(|domain| object(domain)).collect());
     request["mode"] = "plan".into();
     let response = call(&client, request).await;
     assert_eq!(told(&response), (0, State::Planned, true), "{:?}", response.error);
@@ -151,7 +151,7 @@ async fn a_plan_stays_a_plan_whatever_it_comes_to() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_of_what_is_there_already_would_send_nothing() {
     let (_, client) = emulated(Emulator::builder());
-    let mut request = push(feed(&["a.evil.example"]));
+    let mut request = push(&feed(&["a.evil.example"]));
     assert_eq!(call(&client, request.clone()).await.exit_status(), 0);
     request["mode"] = "plan".into();
     let response = call(&client, request).await;

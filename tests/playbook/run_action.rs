@@ -80,6 +80,10 @@ async fn wrong_usage_ends_with_2_and_nothing_panics() {
     let version = json!({"schema_version": 2, "action": "scan"}).to_string();
     let unknown = json!({"schema_version": 1, "action": "explode"}).to_string();
     let member = json!({"schema_version": 1, "action": "scan", "x": 1}).to_string();
+    let twice = format!(
+        r#"{{"machine_id": "{}", "machine_id": "{MACHINE}", "comment": "x"}}"#,
+        "0".repeat(40)
+    );
     let garbage: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let emulated = ["isolate_endpoint", "--emulator"];
     for (input, arguments, environment) in [
@@ -87,6 +91,7 @@ async fn wrong_usage_ends_with_2_and_nothing_panics() {
         (garbage, &emulated, &none),
         (long.into_bytes(), &emulated, &none),
         (deep.into_bytes(), &emulated, &none),
+        (twice.into_bytes(), &emulated, &none),
         (b"{}".to_vec(), &emulated, &none),
         (b"null".to_vec(), &emulated, &none),
         (machine().into_bytes(), &["explode", "--emulator"], &none),

@@ -36,7 +36,7 @@ pub(super) struct IocArguments {
     generate_alert: Option<bool>,
     /// Which feed it is: what another owner pushed isn't touched.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"))]
     pub(super) owner: Option<String>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct SyncArguments {
     #[serde(default)]
     generate_alert: Option<bool>,
     /// Which feed it is: what another owner pushed isn't touched.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"))]
     pub(super) owner: String,
     /// How many deletions are let pass.
     #[serde(default)]
