@@ -249,7 +249,7 @@ async fn request(options: &Options) -> Result<Request, Fault> {
         let (told, request) = tokio::sync::oneshot::channel();
         let name = options.name.clone();
         // A thread of its own, since a read of stdin can't be broken off.
-        std::thread::spawn(move || told.send(from_stdin(name.as_deref())));
+        std::thread::spawn(move || drop(told.send(from_stdin(name.as_deref()))));
         request.await.map_err(|_| internal("stdin can't be read"))??
     };
     if let Some(max_seconds) = options.wait {

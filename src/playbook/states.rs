@@ -23,6 +23,9 @@ use crate::operation::Operation;
 /// For how long a state is brought about where the call doesn't say.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// A plan tells what is under way, and waits for none of it.
+const A_LOOK: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct StateArguments {
@@ -189,7 +192,7 @@ impl Action for EnsureState {
                 Ok(read) => read,
                 Err(fault) => return Outcome::rejected(fault),
             };
-        let limit = job.wait.unwrap_or(PATIENCE);
+        let limit = if job.plan { A_LOOK } else { job.wait.unwrap_or(PATIENCE) };
         let host = job.client.machine(&id);
         let ensure = match goal {
             Goal::Isolated(kind) => host.ensure_isolated(kind, &arguments.comment),
@@ -222,6 +225,10 @@ impl Action for EnsureState {
                     "operation": error.operation(), "target": id, "goal": self.about().name,
                 });
                 Outcome::planned(json!({ "would_send": [what] }), "would_send")
+            }
+            Err(error) if job.plan && error.is_still_running() => {
+                let there = not_there(&job, &error).result;
+                Outcome::planned(json!({ "would_send": [], "there": there }), "already_pending")
             }
             Err(error) => not_there(&job, &error),
         }

@@ -8,3 +8,4 @@ mod schemas;
 mod sekoia;
 mod setup;
 mod stopping;
+mod truth;

@@ -210,3 +210,39 @@ async fn what_was_being_submitted_comes_to_its_end_after_a_stop() {
     assert_eq!(told(&waited), (9, State::Submitted, "interrupted", false), "{}", waited.to_json());
     assert_eq!(resumed(&client, &waited).await.result["id"], waited.result["id"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_of_a_state_does_not_wait_for_what_is_under_way() {
+    let (_, client) = emulated(Emulator::builder().set("settle", "3600").unwrap());
+    let submitted = call(&client, on_machine("isolate_endpoint")).await;
+    let mut request = on_machine("ensure_isolated");
+    request["mode"] = "plan".into();
+    let began = tokio::time::Instant::now();
+    let plan = call(&client, request).await;
+    assert_eq!((plan.exit_status(), plan.state), (0, State::Planned), "{}", plan.to_json());
+    assert_eq!(plan.disposition.as_deref(), Some("already_pending"));
+    assert_eq!(plan.result["would_send"], json!([]));
+    assert_eq!(plan.result["there"]["action"]["id"], submitted.result["id"]);
+    assert!(plan.resume.is_none() && began.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_reported_is_unknown_and_what_could_not_has_failed() {
+    let (emulator, client) = emulated(Emulator::builder());
+    emulator.set_offline(MACHINE, None).unwrap();
+    let mut request = on_machine("isolate_endpoint");
+    request["wait"] = json!({"max_seconds": 259_200});
+    let late = call(&client, request).await;
+    assert_eq!(told(&late), (9, State::Submitted, "still_running", false));
+    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    let over = resumed(&client, &late).await;
+    assert_eq!(told(&over), (12, State::TimedOut, "action_timed_out", true), "{}", over.to_json());
+
+    let (emulator, client) = emulated(Emulator::builder());
+    emulator.set_failing(MACHINE, Some(-2_147_024_891)).unwrap();
+    let mut request = on_machine("restrict_code_execution");
+    request["wait"] = json!({"max_seconds": 600});
+    let failed = call(&client, request).await;
+    assert_eq!(told(&failed), (8, State::Failed, "action_failed", false), "{}", failed.to_json());
+    assert_eq!(failed.result["status"], "Failed");
+}
