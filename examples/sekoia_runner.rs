@@ -123,13 +123,14 @@ fn usage(mut arguments: impl Iterator<Item = OsString>) -> Result<(&'static str,
     let mut folder = Folder { inputs: "/symphony".into(), data: "/data".into() };
     let wanted = arguments.next().ok_or("the action isn't named")?;
     let action = ACTIONS.iter().find(|(parameter, _)| wanted == *parameter);
-    let (_, action) = action.ok_or_else(|| format!("{wanted:?} is no action"))?;
+    let (_, action) = action.ok_or_else(|| format!("{} is no action", wanted.display()))?;
     while let Some(option) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("{option:?} needs a value"))?;
+        let value =
+            arguments.next().ok_or_else(|| format!("{} needs a value", option.display()))?;
         match option.to_str() {
             Some("--folder") => folder.inputs = value.into(),
             Some("--data") => folder.data = value.into(),
-            _ => return Err(format!("{option:?} is no option")),
+            _ => return Err(format!("{} is no option", option.display())),
         }
     }
     Ok((action, folder))

@@ -175,3 +175,23 @@ async fn what_is_no_file_is_refused_and_not_waited_for() {
     }
     std::fs::remove_file(pipe).unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn deletions_alone_make_it_partly() {
+    let (emulator, client) = emulated(Emulator::builder());
+    assert_eq!(call(&client, sync(&feed(&["a.evil.example"]))).await.exit_status(), 0);
+    emulator.fail_indicator("b.evil.example", "known good");
+    let response = call(&client, sync(&feed(&["b.evil.example"]))).await;
+    assert_eq!(told(&response), (11, State::Failed, true), "{}", response.to_json());
+    assert!(emulator.indicators().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_of_deletions_would_send_something() {
+    let (_, client) = emulated(Emulator::builder());
+    let both = sync(&feed(&["a.evil.example", "b.evil.example"]));
+    assert_eq!(call(&client, both).await.exit_status(), 0);
+    let mut one = sync(&feed(&["a.evil.example"]));
+    one["mode"] = "plan".into();
+    assert_eq!(call(&client, one).await.disposition.as_deref(), Some("would_send"));
+}

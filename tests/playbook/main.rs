@@ -1,5 +1,6 @@
 //! Actions by name: the module by itself, and the examples that runners start.
 
+mod approvals;
 mod audit;
 mod feeds;
 mod keys;

@@ -105,6 +105,7 @@ async fn what_was_submitted_for_a_state_is_gone_on_with_after_a_stop() {
         response.to_json()
     );
     let went_on = resumed(&client, &response).await;
+    assert_eq!(told(&went_on), (9, State::Submitted, "still_running", true));
     assert_eq!(went_on.result["status"], "Pending");
     assert_eq!(effects(&emulator, "isolate"), 1);
 }
@@ -245,4 +246,63 @@ async fn what_never_reported_is_unknown_and_what_could_not_has_failed() {
     let failed = call(&client, request).await;
     assert_eq!(told(&failed), (8, State::Failed, "action_failed", false), "{}", failed.to_json());
     assert_eq!(failed.result["status"], "Failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_more_is_begun_after_a_stop() {
+    // A cancellation comes to its end, and the release that would follow isn't submitted.
+    let (emulator, client) = emulated(Emulator::builder().set("settle", "3600").unwrap());
+    call(&client, on_machine("isolate_endpoint")).await;
+    emulator.fault(FaultRule::new("cancel_machine_action", Duration::from_secs(3))).unwrap();
+    let response = stopped(&client, &on_machine("ensure_released"), 1).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let expected = (11, State::Unknown, "interrupted", false);
+    assert_eq!(told(&response), expected, "{}", response.to_json());
+    let done = (effects(&emulator, "cancel_machine_action"), effects(&emulator, "unisolate"));
+    assert_eq!(done, (1, 0));
+
+    // A batch comes to its end, and the next isn't sent.
+    let (emulator, client) = emulated(Emulator::builder());
+    let object = |n: u32| {
+        json!({"type": "indicator", "id": format!("indicator--{n}"),
+            "pattern": format!("[domain-name:value = 'n{n}.evil.example']")})
+    };
+    let mut request = feed();
+    request["arguments"]["stix_objects"] = (0..600).map(object).collect();
+    emulator.fault(FaultRule::new("import_indicators", Duration::from_secs(3))).unwrap();
+    let response = stopped(&client, &request, 1).await;
+    assert_eq!(told(&response), (11, State::Failed, "partly", true), "{}", response.to_json());
+    let outcomes = |what: &str| {
+        response.items.as_ref().unwrap().iter().filter(|i| i["outcome"] == what).count()
+    };
+    assert_eq!((outcomes("accepted"), outcomes("not_sent")), (500, 100));
+    assert_eq!(emulator.indicators().len(), 500);
+    assert!(response.warnings[0].contains("it was stopped"), "{:?}", response.warnings);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_that_never_came_to_its_request_was_not_done() {
+    for hang in ["list_machine_actions", "token"] {
+        let (emulator, client) = emulated(Emulator::builder());
+        let rule = FaultRule::new(hang, PlainFault::HangBeforeEffect);
+        emulator.fault(rule.times(1000)).unwrap();
+        let response = stopped(&client, &on_machine("isolate_endpoint"), 1).await;
+        let expected = (1, State::Rejected, "interrupted", true);
+        assert_eq!(told(&response), expected, "{}", response.to_json());
+        assert_eq!(effects(&emulator, "isolate"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_adopted_for_a_state_was_done_for_it() {
+    let (emulator, client) = emulated(Emulator::builder().set("settle", "3600").unwrap());
+    emulator.fault(FaultRule::new("isolate", PlainFault::ResetAfterEffect)).unwrap();
+    let mut request = on_machine("ensure_isolated");
+    request["wait"] = json!({"max_seconds": 60});
+    let late = call(&client, request.clone()).await;
+    assert_eq!(told(&late), (9, State::InProgress, "still_running", false), "{}", late.to_json());
+    // Waited for by another call, it is nothing of that call's.
+    let again = call(&client, request).await;
+    assert_eq!(told(&again), (9, State::InProgress, "still_running", true), "{}", again.to_json());
+    assert_eq!(effects(&emulator, "isolate"), 1);
 }
