@@ -176,12 +176,13 @@ impl Auditor {
     /// If a sink that is required doesn't take it.
     pub(crate) fn begin(self: &Arc<Self>, event: AuditEvent, now: Now) -> Result<Record> {
         let record = Record { auditor: Arc::clone(self), event, now, open: true, left: None };
-        match record.write() {
+        let (took, outcome) = record.write(&record.auditor.sinks);
+        match outcome {
             Ok(()) => Ok(record),
             Err(cause) => {
                 let what = "it could not be written to the audit log, so nothing was sent";
                 let error = Error::new(ErrorKind::AuditFailed, what);
-                Err(error.of(record.closed().operation, "").caused_by(cause))
+                Err(error.of(record.withdrawn(&took), "").caused_by(cause))
             }
         }
     }
@@ -242,7 +243,7 @@ impl Record {
         self.event.state = Some(told.state);
         self.event.disposition = told.disposition;
         self.event.action = told.action;
-        if let Err(error) = self.write() {
+        if let (_, Err(error)) = self.write(&self.auditor.sinks) {
             // What was done is done: it can only be told.
             error!(
                 target: "defender_response::audit",
@@ -251,14 +252,19 @@ impl Record {
         }
     }
 
-    /// What was never begun needs no end.
-    fn closed(mut self) -> AuditEvent {
+    /// It isn't begun, which those are told that took it for begun.
+    fn withdrawn(mut self, took: &[Arc<dyn AuditSink>]) -> &'static str {
         self.open = false;
-        self.event.clone()
+        self.event.at = (self.now)();
+        self.event.phase = AuditPhase::After;
+        self.event.state = Some("not_sent".to_owned());
+        // Whom it can't be told any more has a call that never ended.
+        let _ = self.write(took);
+        self.event.operation
     }
 
-    /// To all sinks, whatever one of them says; the error is of one that is required.
-    fn write(&self) -> io::Result<()> {
+    /// To all these sinks, whatever one of them says: those that took it, and the error of one that is required.
+    fn write(&self, sinks: &[Arc<dyn AuditSink>]) -> (Vec<Arc<dyn AuditSink>>, io::Result<()>) {
         let event = &self.event;
         let run = event.run.clone().unwrap_or_default();
         info!(
@@ -284,17 +290,17 @@ impl Record {
                 AuditPhase::After => "after",
             }
         );
-        let mut outcome = Ok(());
-        for sink in &self.auditor.sinks {
+        let (mut took, mut outcome) = (Vec::new(), Ok(()));
+        for sink in sinks {
             match sink.record(event) {
                 Err(error) if sink.is_required() => outcome = Err(error),
                 Err(error) => {
                     error!(target: "defender_response::audit", %error, "a sink failed");
                 }
-                Ok(()) => {}
+                Ok(()) => took.push(Arc::clone(sink)),
             }
         }
-        outcome
+        (took, outcome)
     }
 }
 

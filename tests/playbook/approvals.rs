@@ -84,6 +84,29 @@ impl Action for Sly {
     }
 }
 
+/// Changes something that no client knows of, and takes its time.
+struct Stranger;
+
+#[async_trait]
+impl Action for Stranger {
+    fn about(&self) -> About {
+        About::new::<Value, Value>("stranger", "Stranger", "Elsewhere.").changing(Effect::Once)
+    }
+
+    async fn act(&self, _: Job<'_>) -> Outcome {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_action_of_ones_own_nothing_is_claimed_once_it_is_stopped() {
+    let (_, client) = emulated(Emulator::builder());
+    let runner = Runner::new(client).registry(Registry::empty().with(Stranger));
+    let response = runner.run_until(&Request::new("stranger", json!({})), async {}).await;
+    assert_eq!((response.exit_status(), response.state), (12, State::Unknown));
+    assert!(!response.error.unwrap().retry_safe);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_says_that_it_only_reads_changes_nothing() {
     let (emulator, client) = emulated(Emulator::builder());

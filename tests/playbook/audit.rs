@@ -198,3 +198,16 @@ async fn a_caller_who_goes_away_before_the_request_left_is_told_from_one_after()
     assert_eq!(lines.read()[1]["state"], "not_sent");
     assert_eq!(effects(&emulator, "isolate"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_one_log_takes_and_another_does_not_is_told_to_the_one() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone())).audited(Broken(true));
+    let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
+    let error = host.isolate(IsolationType::Full, "INC-4711").await.unwrap_err();
+    assert!(error.is_audit_failed() && effects(&emulator, "isolate") == 0);
+    let told: Vec<_> =
+        lines.read().iter().map(|e| (e["phase"].clone(), e["state"].clone())).collect();
+    assert_eq!(told, [(json!("before"), json!(null)), (json!("after"), json!("not_sent"))]);
+}

@@ -128,7 +128,7 @@ impl Runner {
                 id = approval::plan_id(&self.client, request, &with) => id,
                 () = &mut stop => {
                     let written = ledger.read();
-                    return Err(stopped::told(&client, request, effect, &written).await);
+                    return Err(stopped::told(&client, request, effect, (&written, true)).await);
                 }
             };
             let id = id.map_err(Response::rejected)?;
@@ -151,8 +151,7 @@ impl Runner {
             act(action, job, (&ledger, effect, may_drop), stop.as_mut()).await;
         let written = ledger.read();
         let Some(outcome) = outcome else {
-            let effect = if may_drop || !written.is_nothing() { effect } else { about.effect };
-            return Err(stopped::told(&client, request, effect, &written).await);
+            return Err(stopped::told(&client, request, effect, (&written, may_drop)).await);
         };
         let mut response = Response {
             ok: outcome.error.is_none(),

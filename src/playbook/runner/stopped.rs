@@ -8,18 +8,19 @@ use crate::playbook::envelope::{Category, Fault, Request, Response, State};
 use crate::playbook::fault::Effect;
 use crate::playbook::ledger::Written;
 
-/// What a call comes to that was stopped with so much written.
+/// What a call comes to that was stopped with so much written, which may be all that it did.
 pub(super) async fn told(
     client: &Client,
     request: &Request,
     effect: Effect,
-    written: &Written,
+    (written, is_all): (&Written, bool),
 ) -> Response {
-    if effect == Effect::Reads || written.is_nothing() && written.action.is_none() {
+    let is_nothing = written.is_nothing() && written.action.is_none();
+    if effect == Effect::Reads || is_nothing && is_all {
         return nothing_done(request);
     }
     let is_safe = matches!(effect, Effect::Reads | Effect::Idempotent);
-    let mut response = if written.is_unclear() {
+    let mut response = if written.is_unclear() || is_nothing {
         let what = "it was stopped, and whether what was on its way was done isn't known";
         let hint = match &written.reference {
             Some(reference) => format!(
