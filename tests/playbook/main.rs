@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod dispositions;
 mod feeds;
 mod keys;
 mod run_action;
