@@ -96,6 +96,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_counted_in_characters_and_not_blank() {
+        for (key, is_good) in [
+            ("k".to_owned(), true),
+            ("\u{e9}".repeat(LONGEST), true),
+            ("\u{e9}".repeat(LONGEST + 1), false),
+            (String::new(), false),
+            (" \t".to_owned(), false),
+        ] {
+            assert_eq!(Key::check(&key).is_ok(), is_good, "{key:?}");
+        }
+    }
+
+    #[test]
     fn it_is_bound_to_all_that_matters() {
         let recorded = format!("[{}] INC-4711", KEY.reference());
         for (key, expected) in [

@@ -211,3 +211,16 @@ async fn what_one_log_takes_and_another_does_not_is_told_to_the_one() {
         lines.read().iter().map(|e| (e["phase"].clone(), e["state"].clone())).collect();
     assert_eq!(told, [(json!("before"), json!(null)), (json!("after"), json!("not_sent"))]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_event_has_its_own_time() {
+    let (emulator, client) = emulated(Emulator::builder());
+    emulator.fault(FaultRule::new("isolate", std::time::Duration::from_secs(3))).unwrap();
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone()));
+    let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
+    host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
+    let at: Vec<defender_response::Timestamp> =
+        lines.read().iter().map(|e| e["at"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(at[0] < at[1], "{at:?}");
+}
