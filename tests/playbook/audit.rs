@@ -219,7 +219,7 @@ async fn each_event_has_its_own_time() {
     let lines = Lines::default();
     let client = client.audited(JsonLines::new(lines.clone()));
     let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
-    host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
+    let _ = host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
     let at: Vec<defender_response::Timestamp> =
         lines.read().iter().map(|e| e["at"].as_str().unwrap().parse().unwrap()).collect();
     assert!(at[0] < at[1], "{at:?}");
