@@ -8,13 +8,16 @@
 //! and the exit statuses.
 
 use std::error::Error as _;
+use std::future::Future;
 use std::io::{self, Read, Write};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use defender_response::emulator::Emulator;
 use defender_response::playbook::{
-    Fault, Mode, Registry, Request, Response, Runner, WaitFor, request_schema, response_schema,
+    Fault, Mode, Registry, Request, Response, Runner, WaitFor, parse, request_schema,
+    response_schema,
 };
 use defender_response::{Client, ClientSecret, Guard, JsonLines};
 use serde_json::{Value, json};
@@ -73,12 +76,23 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .log_internal_errors(false)
         .init();
-    let Told(document, status) = told(std::env::args_os().skip(1)).unwrap_or_else(|fault| {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let outcome = match &runtime {
+        Ok(runtime) => runtime.block_on(Box::pin(told(std::env::args_os().skip(1)))),
+        Err(error) => Err(internal(&format!("no runtime: {error}"))),
+    };
+    let Told(document, status) = outcome.unwrap_or_else(|fault| {
         note(&format!("run_action: {}", fault.message));
         failed(fault)
     });
     let mut out = io::stdout().lock();
-    match writeln!(out, "{document}").and_then(|()| out.flush()) {
+    let written = writeln!(out, "{document}").and_then(|()| out.flush());
+    if let Ok(runtime) = runtime {
+        // What still looks a name up would be waited for.
+        runtime.shutdown_background();
+    }
+    match written {
         Ok(()) => ExitCode::from(status),
         Err(_) => ExitCode::from(if status == 0 { 1 } else { status }),
     }
@@ -94,7 +108,8 @@ fn failed(fault: Fault) -> Told {
     Told(json!(response), response.exit_status())
 }
 
-fn told(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Told, Fault> {
+async fn told(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Told, Fault> {
+    let mut stop = pin!(stop().map_err(|e| internal(&format!("no signals: {e}")))?);
     let arguments: Vec<String> = arguments
         .map(|argument| argument.into_string().map_err(|_| wrong("an argument isn't Unicode text")))
         .collect::<Result<_, _>>()?;
@@ -116,11 +131,15 @@ fn told(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Told, Fau
         _ => {}
     }
     let options = options(arguments.into_iter())?;
-    let request = request(&options)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|e| internal(&format!("no runtime: {e}")))?;
-    let response = runtime.block_on(run(&options, &request))?;
+    let request = tokio::select! {
+        request = request(&options) => request?,
+        () = &mut stop => {
+            let mut fault = internal("it was stopped before it was told what to do");
+            (fault.code, fault.retry_safe) = ("interrupted".to_owned(), true);
+            return Err(fault);
+        }
+    };
+    let response = run(&options, &request, stop).await?;
     let status = response.exit_status();
     Ok(Told(json!(response), status))
 }
@@ -133,11 +152,15 @@ fn internal(what: &str) -> Fault {
     Fault::new("internal", defender_response::playbook::Category::Internal, what)
 }
 
-async fn run(options: &Options, request: &Request) -> Result<Response, Fault> {
+async fn run(
+    options: &Options,
+    request: &Request,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<Response, Fault> {
     let changes = Registry::default().get(&request.action).is_some_and(|a| a.about().changes);
     let mut client = client(options, changes && request.mode == Mode::Apply)?;
     if let Some(file) = &options.guard {
-        let text = std::fs::read_to_string(file).map_err(|e| wrong(&format!("{file}: {e}")))?;
+        let text = rules(file).map_err(|e| wrong(&format!("{file}: {e}")))?;
         let guard = Guard::from_json(&text).map_err(|e| wrong(&format!("{file}: {e}")))?;
         client = client.guarded(guard).map_err(|e| wrong(&e.to_string()))?;
     }
@@ -153,7 +176,7 @@ async fn run(options: &Options, request: &Request) -> Result<Response, Fault> {
     if let Some(folder) = &options.data {
         runner = runner.data_folder(folder);
     }
-    let mut response = runner.run_until(request, interrupted()).await;
+    let mut response = runner.run_until(request, stop).await;
     if options.emulator {
         let what = "this was done on an emulator inside this program: no tenant was touched";
         response.warnings.insert(0, what.to_owned());
@@ -161,22 +184,33 @@ async fn run(options: &Options, request: &Request) -> Result<Response, Fault> {
     Ok(response)
 }
 
-/// Ctrl-C, or what asks a process to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            return;
+/// A file of rules; a longer one is none.
+fn rules(file: &str) -> io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(1024 * 1024).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Ctrl-C, or what asks a process to end: listened for from now on.
+#[cfg(unix)]
+fn stop() -> io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupted, mut terminated) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
         }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    })
+}
+
+#[cfg(windows)]
+fn stop() -> io::Result<impl Future<Output = ()> + Send> {
+    let mut interrupted = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupted.recv().await;
+    })
 }
 
 /// The emulator or the tenant of the environment, if it is meant.
@@ -208,11 +242,15 @@ fn client(options: &Options, changes: bool) -> Result<Client, Fault> {
     Err(wrong(&format!("this would change something on {base}, tenant {tenant}: say --live")))
 }
 
-fn request(options: &Options) -> Result<Request, Fault> {
+async fn request(options: &Options) -> Result<Request, Fault> {
     let mut request = if let Some(token) = &options.resume {
         Request::new("wait_for_action", json!({ "token": token }))
     } else {
-        from_stdin(options.name.as_deref())?
+        let (told, request) = tokio::sync::oneshot::channel();
+        let name = options.name.clone();
+        // A thread of its own, since a read of stdin can't be broken off.
+        std::thread::spawn(move || drop(told.send(from_stdin(name.as_deref()))));
+        request.await.map_err(|_| internal("stdin can't be read"))??
     };
     if let Some(max_seconds) = options.wait {
         request.wait = Some(WaitFor { max_seconds });
@@ -234,8 +272,8 @@ fn from_stdin(name: Option<&str>) -> Result<Request, Fault> {
     if text.len() as u64 > LONGEST {
         return Err(wrong("stdin holds more than 64 MiB"));
     }
-    let value: Value = serde_json::from_slice(&text)
-        .map_err(|e| wrong(&format!("what is on stdin isn't JSON: {e}")))?;
+    let value =
+        parse(&text).map_err(|e| wrong(&format!("what is on stdin isn't JSON: {}", e.message)))?;
     match name {
         Some(name) if value.get("schema_version").is_none() => Ok(Request::new(name, value)),
         _ => {

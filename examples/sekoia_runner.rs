@@ -6,17 +6,22 @@
 //! ```
 //! The folder holds `arguments`, `module_configuration`, `token` and `url_callback`, and `playbook_uuid`,
 //! `playbook_run_uuid` and `node_run_uuid` where they are; a file that is missing is looked for as an environment
-//! variable in capitals. `url_secrets` isn't needed, since the callback gives the secrets. Files that arguments name are in the data folder. Where the configuration holds no `app_secret`, it
-//! is asked for with the first call of the callback. The token and the secret are only read from there, and never printed.
+//! variable in capitals. `url_secrets` isn't needed, since the callback gives the secrets. Files that arguments name are in
+//! the data folder. Where the configuration holds no `app_secret`, it is asked for with the first call of the callback. The
+//! token and the secret are only read from there, and never printed.
 //!
-//! Run and step are an idempotency key: a step that is run again finds what it submitted. Exit status: 0 once the callback has
+//! Run and step are an idempotency key: a step that is run again finds what it submitted. SIGTERM ends it as
+//! [`Runner::run_until`] says, and the outcome is told all the same. Exit status: 0 once the callback has
 //! been told the outcome, whatever it is; 1 if it couldn't be; 2 for wrong usage, where there is nobody to be told.
 
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use defender_response::playbook::{Request, Response, Runner};
+use defender_response::playbook::{Request, Response, Runner, parse};
 use defender_response::{Client, ClientSecret, Run};
 use serde_json::{Map, Value, json};
 
@@ -38,9 +43,23 @@ const ACTIONS: [(&str, &str); 10] = [
 const TRIES: u32 = 5;
 const ONE_TRY: Duration = Duration::from_secs(30);
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let (action, folder) = match usage(std::env::args().skip(1)) {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return wrong(&format!("no runtime: {error}")),
+    };
+    let status = runtime.block_on(run());
+    // What still looks a name up would be waited for.
+    runtime.shutdown_background();
+    status
+}
+
+async fn run() -> ExitCode {
+    let stop = match stop() {
+        Ok(stop) => stop,
+        Err(error) => return wrong(&format!("no signals: {error}")),
+    };
+    let (action, folder) = match usage(std::env::args_os().skip(1)) {
         Ok(usage) => usage,
         Err(what) => return wrong(&what),
     };
@@ -48,7 +67,7 @@ async fn main() -> ExitCode {
         Ok(callback) => callback,
         Err(what) => return wrong(&what),
     };
-    let response = match carry_out(action, &folder, &callback).await {
+    let response = match carry_out(action, &folder, &callback, stop).await {
         Ok(response) => response,
         Err(what) => {
             let fault = defender_response::playbook::Fault::usage("configuration", what);
@@ -58,19 +77,39 @@ async fn main() -> ExitCode {
     match callback.patch(&finished(&response), true).await {
         Ok(_) => ExitCode::SUCCESS,
         Err(what) => {
-            eprintln!("sekoia_runner: the outcome couldn't be told: {what}");
-            println!("{}", response.to_json());
+            note(&format!("sekoia_runner: the outcome couldn't be told: {what}"));
+            let _ = writeln!(io::stdout(), "{}", response.to_json());
             ExitCode::FAILURE
         }
     }
 }
 
+/// A line for people; whether anybody reads it doesn't matter.
+fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// What asks a container to end, which as its first process would pass it by.
+#[cfg(unix)]
+fn stop() -> io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        terminated.recv().await;
+    })
+}
+
+#[cfg(not(unix))]
+fn stop() -> io::Result<impl Future<Output = ()> + Send> {
+    Ok(std::future::pending())
+}
+
 fn wrong(what: &str) -> ExitCode {
     let known: Vec<_> = ACTIONS.iter().map(|(parameter, _)| *parameter).collect();
-    eprintln!(
+    note(&format!(
         "sekoia_runner: {what}\n\nusage: sekoia_runner ACTION [--folder FOLDER] [--data FOLDER]\n\n  ACTION is one of {}",
         known.join(", ")
-    );
+    ));
     ExitCode::from(2)
 }
 
@@ -80,17 +119,18 @@ struct Folder {
     data: PathBuf,
 }
 
-fn usage(mut arguments: impl Iterator<Item = String>) -> Result<(&'static str, Folder), String> {
+fn usage(mut arguments: impl Iterator<Item = OsString>) -> Result<(&'static str, Folder), String> {
     let mut folder = Folder { inputs: "/symphony".into(), data: "/data".into() };
     let wanted = arguments.next().ok_or("the action isn't named")?;
-    let action = ACTIONS.iter().find(|(parameter, _)| *parameter == wanted);
-    let (_, action) = action.ok_or_else(|| format!("{wanted:?} is no action"))?;
+    let action = ACTIONS.iter().find(|(parameter, _)| wanted == *parameter);
+    let (_, action) = action.ok_or_else(|| format!("{} is no action", wanted.display()))?;
     while let Some(option) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
-        match option.as_str() {
-            "--folder" => folder.inputs = value.into(),
-            "--data" => folder.data = value.into(),
-            other => return Err(format!("{other:?} is no option")),
+        let value =
+            arguments.next().ok_or_else(|| format!("{} needs a value", option.display()))?;
+        match option.to_str() {
+            Some("--folder") => folder.inputs = value.into(),
+            Some("--data") => folder.data = value.into(),
+            _ => return Err(format!("{} is no option", option.display())),
         }
     }
     Ok((action, folder))
@@ -98,10 +138,15 @@ fn usage(mut arguments: impl Iterator<Item = String>) -> Result<(&'static str, F
 
 impl Folder {
     /// A file, or the environment variable with its name in capitals.
-    fn text(&self, name: &str) -> Option<String> {
-        let text = std::fs::read_to_string(self.inputs.join(name)).ok();
-        let text = text.or_else(|| std::env::var(name.to_uppercase()).ok())?;
-        Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+    fn text(&self, name: &str) -> Result<Option<String>, String> {
+        let text = match std::fs::read_to_string(self.inputs.join(name)) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::env::var(name.to_uppercase()).ok()
+            }
+            Err(error) => return Err(format!("{name} can't be read: {error}")),
+        };
+        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 
     fn needed(&self, name: &str) -> Result<String, String> {
@@ -109,25 +154,32 @@ impl Folder {
             let folder = self.inputs.display();
             format!("there is no {name} in {folder}, and {} isn't set", name.to_uppercase())
         };
-        self.text(name).ok_or_else(missing)
+        self.text(name)?.ok_or_else(missing)
     }
 
     fn object(&self, name: &str) -> Result<Map<String, Value>, String> {
-        // The reason would quote what is there, which may be a secret.
-        serde_json::from_str(&self.needed(name)?)
-            .map_err(|e| format!("{name} is no object (line {}, column {})", e.line(), e.column()))
+        // A reason may quote what is there, such as a secret's neighbour.
+        match parse(self.needed(name)?.as_bytes()) {
+            Ok(Value::Object(members)) => Ok(members),
+            _ => Err(format!("{name} is no JSON object, or a member stands in it twice")),
+        }
     }
 }
 
-async fn carry_out(action: &str, folder: &Folder, callback: &Callback) -> Result<Response, String> {
+async fn carry_out(
+    action: &str,
+    folder: &Folder,
+    callback: &Callback,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<Response, String> {
     let mut configuration = folder.object("module_configuration")?;
     let needs_secrets = !configuration.contains_key("app_secret");
     let mut running = json!({ "status": "running" });
     if needs_secrets {
         running["need_secrets"] = true.into();
     }
-    // Nothing is done unless the platform wants it.
-    let answer = callback.patch(&running, false).await?;
+    // A 409 is for a step that runs already; but without its secrets nothing can be done.
+    let answer = callback.patch(&running, !needs_secrets).await?;
     if needs_secrets {
         let secrets = answer.pointer("/module_configuration/value").and_then(Value::as_object);
         let secrets = secrets.ok_or("the callback's answer holds no module_configuration")?;
@@ -136,11 +188,11 @@ async fn carry_out(action: &str, folder: &Folder, callback: &Callback) -> Result
     let client = client(&configuration)?;
     let mut request = Request::new(action, folder.object("arguments")?.into());
     request.run = Some(Run {
-        playbook_id: folder.text("playbook_uuid"),
-        execution_id: folder.text("playbook_run_uuid"),
-        step_id: folder.text("node_run_uuid"),
+        playbook_id: folder.text("playbook_uuid")?,
+        execution_id: folder.text("playbook_run_uuid")?,
+        step_id: folder.text("node_run_uuid")?,
     });
-    Ok(Runner::new(client).data_folder(&folder.data).run(&request).await)
+    Ok(Runner::new(client).data_folder(&folder.data).run_until(&request, stop).await)
 }
 
 /// The published configuration, and where a test stands in for the service the two other addresses.
@@ -206,9 +258,9 @@ impl Callback {
         Ok(Self { http: http.map_err(|e| e.to_string())?, url, token })
     }
 
-    /// Again after a failure that may pass. At the end a 409 is as good as a success: the platform has it already, or
-    /// doesn't want it any more.
-    async fn patch(&self, body: &Value, is_last: bool) -> Result<Value, String> {
+    /// Again after a failure that may pass. A 409, which says that the platform has it already or doesn't want it any more,
+    /// may be as good as a success.
+    async fn patch(&self, body: &Value, takes_409: bool) -> Result<Value, String> {
         let mut trouble = String::new();
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -225,7 +277,7 @@ impl Callback {
                 }
             };
             let status = answer.status();
-            if status.is_success() || (is_last && status.as_u16() == 409) {
+            if status.is_success() || (takes_409 && status.as_u16() == 409) {
                 let text = answer.bytes().await.unwrap_or_default();
                 return Ok(serde_json::from_slice(&text).unwrap_or(Value::Null));
             }

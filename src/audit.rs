@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -19,12 +20,15 @@ use crate::types::{ActionId, Timestamp};
 pub struct Run {
     /// The playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "playbook", schemars(length(max = 200)))]
     pub playbook_id: Option<String>,
     /// Its execution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "playbook", schemars(length(max = 200)))]
     pub execution_id: Option<String>,
     /// The step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "playbook", schemars(length(max = 200)))]
     pub step_id: Option<String>,
 }
 
@@ -53,6 +57,10 @@ pub struct AuditEvent {
     pub application: Option<String>,
     /// On whose behalf.
     pub run: Option<Run>,
+    /// Who approved it, where it was approved.
+    pub approved_by: Option<String>,
+    /// The plan that was approved.
+    pub plan_id: Option<String>,
     /// The operation by its name in the catalog.
     pub operation: &'static str,
     /// What it is about: a machine, an action, an alert.
@@ -62,13 +70,14 @@ pub struct AuditEvent {
     /// How a submission came to its action.
     pub disposition: Option<&'static str>,
     /// Afterwards: the action's status, `done`, `not_sent`, the kind of error, or `caller_gone` when the caller went away
-    /// before it was told; whether the request had left isn't known then.
+    /// before it was told, and a request may have left by then.
     pub state: Option<String>,
     /// The action.
     pub action: Option<ActionId>,
     /// The HTTP status of an answer that was an error.
     pub http_status: Option<u16>,
-    /// What support asks for, where the service gave one.
+    /// What support asks for, where the service gave one: it comes with errors alone. What was done is found again by its
+    /// reference.
     pub correlation_id: Option<String>,
 }
 
@@ -150,6 +159,14 @@ impl fmt::Debug for JsonLines {
 pub(crate) struct Auditor {
     pub(crate) sinks: Vec<Arc<dyn AuditSink>>,
     pub(crate) run: Option<Run>,
+    pub(crate) approval: Option<Approved>,
+}
+
+/// Whose leave a call has, and for which plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Approved {
+    pub(crate) by: String,
+    pub(crate) plan_id: String,
 }
 
 impl Auditor {
@@ -158,13 +175,14 @@ impl Auditor {
     /// # Errors
     /// If a sink that is required doesn't take it.
     pub(crate) fn begin(self: &Arc<Self>, event: AuditEvent, now: Now) -> Result<Record> {
-        let record = Record { auditor: Arc::clone(self), event, now, open: true };
-        match record.write() {
+        let record = Record { auditor: Arc::clone(self), event, now, open: true, left: None };
+        let (took, outcome) = record.write(&record.auditor.sinks);
+        match outcome {
             Ok(()) => Ok(record),
             Err(cause) => {
                 let what = "it could not be written to the audit log, so nothing was sent";
                 let error = Error::new(ErrorKind::AuditFailed, what);
-                Err(error.of(record.closed().operation, "").caused_by(cause))
+                Err(error.of(record.withdrawn(&took), "").caused_by(cause))
             }
         }
     }
@@ -179,6 +197,8 @@ pub(crate) struct Record {
     event: AuditEvent,
     now: Now,
     open: bool,
+    /// Whether a request may have left, where that is known.
+    left: Option<Arc<AtomicBool>>,
 }
 
 /// What an event says afterwards.
@@ -196,6 +216,12 @@ impl Told {
 }
 
 impl Record {
+    /// Of a call whose request raises this flag when it leaves.
+    pub(crate) fn watching(mut self, left: Arc<AtomicBool>) -> Self {
+        self.left = Some(left);
+        self
+    }
+
     /// Writes down what became of it.
     pub(crate) fn tell<T>(mut self, outcome: &Result<T>, told: impl FnOnce(&T) -> Told) {
         let told = match outcome {
@@ -217,7 +243,7 @@ impl Record {
         self.event.state = Some(told.state);
         self.event.disposition = told.disposition;
         self.event.action = told.action;
-        if let Err(error) = self.write() {
+        if let (_, Err(error)) = self.write(&self.auditor.sinks) {
             // What was done is done: it can only be told.
             error!(
                 target: "defender_response::audit",
@@ -226,14 +252,19 @@ impl Record {
         }
     }
 
-    /// What was never begun needs no end.
-    fn closed(mut self) -> AuditEvent {
+    /// It isn't begun, which those are told that took it for begun.
+    fn withdrawn(mut self, took: &[Arc<dyn AuditSink>]) -> &'static str {
         self.open = false;
-        self.event.clone()
+        self.event.at = (self.now)();
+        self.event.phase = AuditPhase::After;
+        self.event.state = Some("not_sent".to_owned());
+        // Whom it can't be told any more has a call that never ended.
+        let _ = self.write(took);
+        self.event.operation
     }
 
-    /// To all sinks, whatever one of them says; the error is of one that is required.
-    fn write(&self) -> io::Result<()> {
+    /// To all these sinks, whatever one of them says: those that took it, and the error of one that is required.
+    fn write(&self, sinks: &[Arc<dyn AuditSink>]) -> (Vec<Arc<dyn AuditSink>>, io::Result<()>) {
         let event = &self.event;
         let run = event.run.clone().unwrap_or_default();
         info!(
@@ -243,12 +274,15 @@ impl Record {
             playbook = run.playbook_id,
             execution = run.execution_id,
             step = run.step_id,
+            approved_by = event.approved_by,
+            plan = event.plan_id,
             operation = event.operation,
             about = event.target,
             reference = event.reference,
             disposition = event.disposition,
             state = event.state,
             action = event.action.as_ref().map(ActionId::as_str),
+            http_status = event.http_status,
             correlation_id = event.correlation_id,
             "{}",
             match event.phase {
@@ -256,24 +290,26 @@ impl Record {
                 AuditPhase::After => "after",
             }
         );
-        let mut outcome = Ok(());
-        for sink in &self.auditor.sinks {
+        let (mut took, mut outcome) = (Vec::new(), Ok(()));
+        for sink in sinks {
             match sink.record(event) {
                 Err(error) if sink.is_required() => outcome = Err(error),
                 Err(error) => {
                     error!(target: "defender_response::audit", %error, "a sink failed");
                 }
-                Ok(()) => {}
+                Ok(()) => took.push(Arc::clone(sink)),
             }
         }
-        outcome
+        (took, outcome)
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
         if self.open {
-            self.close(Told { state: "caller_gone".to_owned(), ..Told::default() });
+            let left = self.left.as_ref().is_none_or(|left| left.load(Ordering::Relaxed));
+            let state = if left { "caller_gone" } else { "not_sent" };
+            self.close(Told { state: state.to_owned(), ..Told::default() });
         }
     }
 }

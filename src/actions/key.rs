@@ -37,9 +37,9 @@ impl Key<'_> {
     /// # Errors
     /// For a key that is blank or over-long.
     pub(crate) fn check(key: &str) -> Result<()> {
-        if key.trim().is_empty() || key.len() > LONGEST {
+        if key.trim().is_empty() || key.chars().nth(LONGEST).is_some() {
             return Err(Error::invalid_input(format!(
-                "an idempotency key has 1 to {LONGEST} bytes, not all of them blanks"
+                "an idempotency key has 1 to {LONGEST} characters, not all of them blanks"
             )));
         }
         Ok(())
@@ -93,6 +93,19 @@ mod tests {
         assert_eq!(Key::repeats(&KEY.reference(), &comment), Repeats::Same);
         assert_eq!(Key::repeats(&KEY.reference(), "[dr-k3f9m2x7qa] INC-4711"), Repeats::No);
         assert_eq!(Key::repeats(&KEY.reference(), "INC-4711"), Repeats::No);
+    }
+
+    #[test]
+    fn a_key_is_counted_in_characters_and_not_blank() {
+        for (key, is_good) in [
+            ("k".to_owned(), true),
+            ("\u{e9}".repeat(LONGEST), true),
+            ("\u{e9}".repeat(LONGEST + 1), false),
+            (String::new(), false),
+            (" \t".to_owned(), false),
+        ] {
+            assert_eq!(Key::check(&key).is_ok(), is_good, "{key:?}");
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(crate) trait Submission: Operation<Output = MachineAction> {
     const KIND: ActionType;
     /// The kind that undoes it, where it changes a state. One that changes none is never looked for beforehand.
     const OPPOSITE: Option<ActionType> = None;
+    /// Whether it lifts a restraint, and does no harm where there is none.
+    const LIFTS: bool = false;
 
     fn machine(&self) -> &MachineId;
 
@@ -95,8 +97,9 @@ async fn submit_admitted<O: Submission>(
     let reference = operation.comment_mut().reference().map(str::to_owned);
     let text = operation.comment_mut().text().to_owned();
     let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
-    let record = client.audit(O::SPEC, &call)?;
     let witness = Witness::new(O::SPEC.name, call);
+    let record = client.audit(O::SPEC, witness.call())?;
+    let record = record.map(|record| record.watching(witness.flag()));
     let wanted = Wanted { client, operation: &operation, reference, text };
 
     let outcome = Box::pin(wanted.carry_out(care, admitted, &check, &witness)).await;
@@ -258,18 +261,19 @@ impl<O: Submission> Wanted<'_, O> {
             return Ok(Some(there));
         }
         check(&actions).map_err(|error| self.named(error))?;
-        let stands_in_the_way = |unseen: &&Unseen| match O::OPPOSITE {
-            Some(_) => kinds.contains(&Some(unseen.kind.clone())),
-            None => unseen.kind == O::KIND && unseen.reference == self.reference,
+        let same = |unseen: &&Unseen| {
+            let ours = O::OPPOSITE.is_some() || unseen.reference == self.reference;
+            unseen.kind == O::KIND && ours
         };
-        if let Some(unseen) = unseen.iter().find(stands_in_the_way) {
+        if let Some(unseen) = unseen.iter().find(same) {
             return Err(self.unclear(unseen));
         }
         if O::OPPOSITE.is_none() || care.without_lookup {
             return Ok(None);
         }
-        let now = self.client.service_time();
-        self.judged(&confirmed(client, actions, &O::KIND, now).await, care)
+        let actions = confirmed(client, actions, &O::KIND, self.client.service_time()).await;
+        let opposite = unseen.iter().find(|unseen| O::OPPOSITE.as_ref() == Some(&unseen.kind));
+        self.judged(&actions, care, opposite)
     }
 
     /// What was submitted under the same key, by whichever process.
@@ -326,13 +330,23 @@ impl<O: Submission> Wanted<'_, O> {
         self.named(Error::new(ErrorKind::Conflict, what).advising("look again in three minutes"))
     }
 
-    fn judged(&self, actions: &[MachineAction], care: &Care) -> Result<Option<Submitted>> {
+    fn judged(
+        &self,
+        actions: &[MachineAction],
+        care: &Care,
+        opposite: Option<&Unseen>,
+    ) -> Result<Option<Submitted>> {
         match judge(actions, &O::KIND, self.client.service_time()) {
             Finding::Nothing => Ok(None),
             Finding::Pending(action) => Ok(Some(self.already_pending(action))),
             Finding::Opposed(action) => Err(self.opposed(action)),
             Finding::Done(_) if care.regardless => Ok(None),
-            Finding::Done(action) => self.already_in_state(action).map(Some),
+            // What went unanswered may have undone it since. To release once more does no harm, to isolate may.
+            Finding::Done(action) => match opposite {
+                None => self.already_in_state(action).map(Some),
+                Some(_) if O::LIFTS => Ok(None),
+                Some(unseen) => Err(self.unclear(unseen)),
+            },
         }
     }
 

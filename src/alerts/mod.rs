@@ -94,8 +94,8 @@ impl AlertHandle {
         }
         self.client.admit(UpdateAlert::SPEC, &call, None).await?.give_back();
         let call = operation.call()?.referring(reference.as_deref());
-        let record = self.client.audit(UpdateAlert::SPEC, &call)?;
         let witness = Witness::new(UpdateAlert::SPEC.name, call);
+        let record = self.client.audit(UpdateAlert::SPEC, witness.call())?;
         let outcome = self.send(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {
@@ -241,8 +241,8 @@ impl Alerts {
         let reference = refer(&self.client, &mut operation.update);
         self.client.admit(BatchUpdateAlerts::SPEC, &call, None).await?.give_back();
         let call = operation.call()?.referring(reference.as_deref());
-        let record = self.client.audit(BatchUpdateAlerts::SPEC, &call)?;
         let witness = Witness::new(BatchUpdateAlerts::SPEC.name, call);
+        let record = self.client.audit(BatchUpdateAlerts::SPEC, witness.call())?;
         let outcome = self.client.send_watched(&operation, &witness).await;
         let outcome = match (outcome, &reference) {
             (Err(lost), Some(reference)) if lost.is_outcome_unknown() => {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::{Client, ClientBuilder};
+#[cfg(feature = "playbook")]
+use crate::audit::Approved;
 use crate::audit::{AuditEvent, AuditPhase, AuditSink, Auditor, Record, Run};
 use crate::error::Result;
 use crate::operation::{Call, Spec};
@@ -31,8 +33,19 @@ impl Client {
     #[must_use]
     pub fn on_behalf_of(&self, run: Run) -> Self {
         let mut client = self.clone();
-        let sinks = self.auditor.sinks.clone();
-        client.auditor = Arc::new(Auditor { sinks, run: Some(run) });
+        let mut auditor = Auditor::clone(&self.auditor);
+        auditor.run = Some(run);
+        client.auditor = Arc::new(auditor);
+        client
+    }
+
+    /// A client whose audit events name this approval.
+    #[cfg(feature = "playbook")]
+    pub(crate) fn with_leave(&self, approval: Approved) -> Self {
+        let mut client = self.clone();
+        let mut auditor = Auditor::clone(&self.auditor);
+        auditor.approval = Some(approval);
+        client.auditor = Arc::new(auditor);
         client
     }
 
@@ -44,12 +57,15 @@ impl Client {
         let (writer, _) = self.senders();
         let source = writer.tokens.source();
         let clock = Arc::clone(&writer.clock);
+        let approval = self.auditor.approval.as_ref();
         let event = AuditEvent {
             at: clock.wall(),
             phase: AuditPhase::Before,
             tenant: source.tenant().map(str::to_owned),
             application: source.application().map(str::to_owned),
             run: self.auditor.run.clone(),
+            approved_by: approval.map(|approval| approval.by.clone()),
+            plan_id: approval.map(|approval| approval.plan_id.clone()),
             operation: spec.name,
             target: call.target().to_owned(),
             reference: call.reference().map(str::to_owned),

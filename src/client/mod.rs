@@ -132,8 +132,8 @@ impl Client {
         }
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
         let pass = self.admit(O::SPEC, &call, None).await?;
-        let record = self.audit(O::SPEC, &call)?;
         let witness = Witness::new(O::SPEC.name, call);
+        let record = self.audit(O::SPEC, witness.call())?;
         let outcome = if self.guards.is_empty() {
             self.send_watched(operation, &witness).await
         } else {

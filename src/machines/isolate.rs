@@ -172,6 +172,7 @@ impl Operation for Unisolate {
 impl Submission for Unisolate {
     const KIND: ActionType = ActionType::Unisolate;
     const OPPOSITE: Option<ActionType> = Some(ActionType::Isolate);
+    const LIFTS: bool = true;
 
     fn machine(&self) -> &MachineId {
         &self.machine

@@ -57,13 +57,13 @@ impl Client {
 /// | one submission is at most one request that takes effect | always |
 /// | what another program or person has submitted is seen before, after each wait for quota anew, and not repeated | the list of machine actions shows it by then, and `without_lookup` isn't said |
 /// | `Created` and `Adopted` are actions of this very submission | references are on, and the service keeps comments as they are sent |
-/// | calls of one client and its clones don't submit the same twice to a machine | the list shows an action within two minutes, and `without_lookup` isn't said |
+/// | calls of one client and its clones don't submit the same twice to a machine | the list shows an action within half an hour, and `without_lookup` isn't said |
 /// | ages and times are right to a second or two | answers carry `Date`; our own clock may be off |
 ///
 /// Not guaranteed: two processes that look in the same moment both find nothing, and both submit. The service then answers
 /// the second with the first one's action, with a refusal, or with a duplicate that stays pending; what each is told is
 /// true of its own. An action that isn't found after a lost answer may show up later: for three minutes the client submits no
-/// other of its kind to the machine. And no record shows what happens to a host locally.
+/// other of its kind to the machine, and takes no record of the opposite for the state. And no record shows what happens to a host locally.
 #[derive(Clone, Debug)]
 pub struct MachineHandle {
     client: Client,

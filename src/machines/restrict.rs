@@ -123,6 +123,7 @@ impl Operation for UnrestrictCodeExecution {
 impl Submission for UnrestrictCodeExecution {
     const KIND: ActionType = ActionType::UnrestrictCodeExecution;
     const OPPOSITE: Option<ActionType> = Some(ActionType::RestrictCodeExecution);
+    const LIFTS: bool = true;
 
     fn machine(&self) -> &MachineId {
         &self.machine

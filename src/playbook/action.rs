@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::envelope::{Fault, State};
 use super::fault::{self, Effect};
+use super::ledger::Ledger;
 use crate::actions::ActionHandle;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -25,7 +26,8 @@ pub trait Action: Send + Sync {
     /// Does it. In mode `plan` the client lets reads through and nothing else.
     async fn act(&self, job: Job<'_>) -> Outcome;
 
-    /// What an approval is bound to beside the arguments, such as what a file that they name holds.
+    /// What an approval is bound to beside the arguments, such as what a file that they name holds. [`act`](Self::act) is
+    /// given it as [`Job::approved`], and has to see to it that nothing else is done.
     ///
     /// # Errors
     /// What can't be read can't be approved.
@@ -126,6 +128,10 @@ pub struct Job<'a> {
     pub plan: bool,
     /// The folder that files are named in.
     pub data: Option<&'a Path>,
+    /// What [`Action::approved_with`] gave where an approval was held against it, or a plan is made for one.
+    pub approved: Option<&'a [u8]>,
+    /// What was written so far.
+    pub(super) ledger: &'a Ledger,
 }
 
 impl Job<'_> {

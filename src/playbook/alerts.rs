@@ -19,7 +19,7 @@ use crate::types::AlertId;
 #[serde(deny_unknown_fields)]
 struct CommentArguments {
     /// The alert's id.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(max = 200), regex(pattern = r"^[0-9A-Za-z_-]+$"))]
     alert_id: String,
     /// The comment.
     #[schemars(length(min = 1, max = 1000), regex(pattern = r"\S"))]
@@ -34,7 +34,7 @@ struct CommentArguments {
 ]))]
 struct UpdateArguments {
     /// The alert's id.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(max = 200), regex(pattern = r"^[0-9A-Za-z_-]+$"))]
     alert_id: String,
     /// Where it stands.
     #[serde(default)]

@@ -10,6 +10,13 @@ use crate::types::Timestamp;
 /// The version of both envelopes.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// An action is given up after three days.
+const LONGEST_WAIT: u32 = 259_200;
+
+/// Characters of a key, and of an id or a name.
+const LONGEST_KEY: usize = 500;
+const LONGEST_ID: usize = 200;
+
 /// A call of an action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +35,7 @@ pub struct Request {
     pub run: Option<Run>,
     /// What a repeat of this call is known by. If it isn't given it is made of the run's execution and step, where both are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"\S"))]
     pub idempotency_key: Option<String>,
     /// For how long the end of the action is waited for. Without it, submitted is as asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +68,39 @@ impl Request {
         }
     }
 
+    /// Whether it is what its schema says, where its types alone don't.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let wrong = |what: &str| Err(Fault::usage("invalid_request", what));
+        let longer = |text: &str, limit: usize| text.chars().nth(limit).is_some();
+        if self.schema_version != SCHEMA_VERSION {
+            let version = self.schema_version;
+            let what = format!("schema_version {version} isn't known here; it is {SCHEMA_VERSION}");
+            return Err(Fault::usage("unknown_version", what));
+        }
+        // Serde would also take them by their places.
+        if !self.arguments.is_object() {
+            return Err(Fault::usage("invalid_arguments", "the arguments are no object"));
+        }
+        if self.wait.is_some_and(|wait| wait.max_seconds > LONGEST_WAIT) {
+            return wrong("wait: max_seconds is 259200 at most");
+        }
+        let key = self.idempotency_key.as_deref();
+        if key.is_some_and(|key| key.trim().is_empty() || longer(key, LONGEST_KEY)) {
+            return wrong("idempotency_key: it has 1 to 500 characters, not all of them blanks");
+        }
+        let run = self.run.clone().unwrap_or_default();
+        let ids = [&run.playbook_id, &run.execution_id, &run.step_id];
+        if ids.into_iter().flatten().any(|id| longer(id, LONGEST_ID)) {
+            return wrong("run: an id has 200 characters at most");
+        }
+        if let Some(Approval { by, plan_id }) = &self.approval
+            && [by, plan_id].into_iter().any(|text| text.is_empty() || longer(text, LONGEST_ID))
+        {
+            return wrong("approval: by and plan_id have 1 to 200 characters each");
+        }
+        Ok(())
+    }
+
     /// The key that was given, or one of execution and step.
     pub(super) fn key(&self) -> Option<String> {
         if let Some(key) = &self.idempotency_key {
@@ -79,7 +119,7 @@ impl Request {
 #[serde(deny_unknown_fields)]
 pub struct WaitFor {
     /// So many seconds at most.
-    #[schemars(range(max = 259_200))]
+    #[schemars(range(max = LONGEST_WAIT))]
     pub max_seconds: u32,
 }
 
@@ -98,11 +138,11 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// Who.
-    #[schemars(length(min = 1))]
+    /// Who, for the audit log.
+    #[schemars(length(min = 1, max = 200))]
     pub by: String,
     /// What: `plan_id` of the answer in mode `plan`.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 200))]
     pub plan_id: String,
 }
 

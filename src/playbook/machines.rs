@@ -106,7 +106,11 @@ pub(super) struct ActionOutput {
 }
 
 pub(super) fn show(action: &MachineAction) -> Value {
-    value(&ActionOutput {
+    value(&output(action))
+}
+
+pub(super) fn output(action: &MachineAction) -> ActionOutput {
+    ActionOutput {
         id: action.id.to_string(),
         kind: action.action_type.to_string(),
         status: action.status.to_string(),
@@ -115,7 +119,7 @@ pub(super) fn show(action: &MachineAction) -> Value {
         machineid: action.machine_id.as_ref().map(ToString::to_string),
         scope: action.scope.clone(),
         machine_action: object(action),
-    })
+    }
 }
 
 /// An action that was submitted, or why it wasn't, or what would be.

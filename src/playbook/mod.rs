@@ -16,11 +16,13 @@ mod alerts;
 mod envelope;
 mod fault;
 mod iocs;
+mod ledger;
 mod machines;
 mod records;
 mod registry;
 mod runner;
 mod states;
+mod strict;
 
 use serde_json::Value;
 
@@ -31,6 +33,7 @@ pub use envelope::{
 pub use fault::Effect;
 pub use registry::Registry;
 pub use runner::Runner;
+pub use strict::parse;
 
 /// The JSON Schema of the envelope that goes in.
 #[must_use]

@@ -13,7 +13,14 @@ use super::states::{CheckConnection, EnsureState, GetMachineState};
 
 /// Actions by name, those of the crate and those of its user.
 #[derive(Clone)]
-pub struct Registry(BTreeMap<&'static str, Arc<dyn Action>>);
+pub struct Registry(BTreeMap<&'static str, Entry>);
+
+#[derive(Clone)]
+struct Entry {
+    action: Arc<dyn Action>,
+    /// The crate's own, which changes nothing but by its client.
+    own: bool,
+}
 
 impl Default for Registry {
     /// The crate's own actions.
@@ -41,7 +48,7 @@ impl Default for Registry {
             Arc::new(SyncIocs),
         ];
         for action in own {
-            registry.0.insert(action.about().name, action);
+            registry.0.insert(action.about().name, Entry { action, own: true });
         }
         registry
     }
@@ -57,19 +64,24 @@ impl Registry {
     /// Adds an action, in place of one with its name.
     #[must_use]
     pub fn with(mut self, action: impl Action + 'static) -> Self {
-        self.0.insert(action.about().name, Arc::new(action));
+        let name = action.about().name;
+        self.0.insert(name, Entry { action: Arc::new(action), own: false });
         self
     }
 
     /// The action with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&dyn Action> {
-        self.0.get(name).map(|action| &**action)
+        self.0.get(name).map(|entry| &*entry.action)
+    }
+
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|entry| entry.own)
     }
 
     /// What is known about each, by name.
     pub fn list(&self) -> impl Iterator<Item = About> {
-        self.0.values().map(|action| action.about())
+        self.0.values().map(|entry| entry.action.about())
     }
 }
 

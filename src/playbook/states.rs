@@ -7,18 +7,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::action::{About, Action, Job, Outcome, object};
+use super::action::{About, Action, Job, Outcome, Watch, object, value};
 use super::envelope::{Category, Fault, State};
 use super::fault::Effect;
-use super::machines::{Isolation, MachineArguments, machine_id};
+use super::machines::{
+    ActionOutput, Isolation, MachineArguments, machine_id, output, show as shown,
+};
 use crate::actions::ListMachineActions;
 use crate::check::Heading;
 use crate::ensure::Goal;
+use crate::error::Error;
 use crate::machines::{Isolate, ListMachines, RestrictCodeExecution};
 use crate::operation::Operation;
 
 /// For how long a state is brought about where the call doesn't say.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A plan tells what is under way, and waits for none of it.
+const A_LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,15 +101,24 @@ impl Action for GetMachineState {
     }
 }
 
-/// A state that was brought about.
+/// What came of bringing a state about.
 #[derive(Debug, Serialize, JsonSchema)]
-struct EnsuredOutput {
-    /// The state with its evidence.
-    state: StateOutput,
-    /// What was submitted for it; null where nothing was needed.
-    submitted: Option<String>,
-    /// What was cancelled for it.
-    cancelled: Vec<Map<String, Value>>,
+#[serde(untagged)]
+enum EnsuredOutput {
+    /// It is there.
+    There {
+        /// The state with its evidence.
+        state: Box<StateOutput>,
+        /// What was submitted for it; null where nothing was needed.
+        submitted: Option<String>,
+        /// What was cancelled for it.
+        cancelled: Vec<Map<String, Value>>,
+    },
+    /// It isn't.
+    NotThere {
+        /// The action that hasn't ended, that ended otherwise, or that stands in the way.
+        action: Box<ActionOutput>,
+    },
 }
 
 /// Which state.
@@ -177,7 +192,7 @@ impl Action for EnsureState {
                 Ok(read) => read,
                 Err(fault) => return Outcome::rejected(fault),
             };
-        let limit = job.wait.unwrap_or(PATIENCE);
+        let limit = if job.plan { A_LOOK } else { job.wait.unwrap_or(PATIENCE) };
         let host = job.client.machine(&id);
         let ensure = match goal {
             Goal::Isolated(kind) => host.ensure_isolated(kind, &arguments.comment),
@@ -187,8 +202,8 @@ impl Action for EnsureState {
         };
         match ensure.within(limit).await {
             Ok(done) => {
-                let output = EnsuredOutput {
-                    state: show(&done.state),
+                let output = EnsuredOutput::There {
+                    state: Box::new(show(&done.state)),
                     submitted: done.submitted.as_ref().map(ToString::to_string),
                     cancelled: done.cancelled.iter().map(object).collect(),
                 };
@@ -211,9 +226,29 @@ impl Action for EnsureState {
                 });
                 Outcome::planned(json!({ "would_send": [what] }), "would_send")
             }
-            Err(error) => Outcome::failed(&error, Effect::Several),
+            Err(error) if job.plan && error.is_still_running() => {
+                let there = not_there(&job, &error).result;
+                Outcome::planned(json!({ "would_send": [], "there": there }), "already_pending")
+            }
+            Err(error) => not_there(&job, &error),
         }
     }
+}
+
+/// The state isn't reached, and what was done for it is done.
+fn not_there(job: &Job<'_>, error: &Error) -> Outcome {
+    let effect = job.ledger.effect();
+    let mut told = Outcome::failed(error, effect);
+    if effect != Effect::Reads && told.state == State::Rejected {
+        told.state = State::Unknown;
+    }
+    let Some(action) = error.action() else { return told };
+    told.result = value(&EnsuredOutput::NotThere { action: Box::new(output(action)) });
+    if !action.status.is_terminal() {
+        let handle = job.client.action(&action.id);
+        told.watch = Some(Watch { handle, action: Some(action.clone()), show: shown, effect });
+    }
+    told
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

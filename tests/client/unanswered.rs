@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use defender_response::emulator::{Act, Actor, Emulator, FaultRule, Isolation, PlainFault};
-use defender_response::{Doubt, IsolationState, IsolationType, MachineHandle, Timestamp};
+use defender_response::{
+    Disposition, Doubt, IsolationState, IsolationType, MachineHandle, Timestamp,
+};
 
 use crate::truth::{armed, is_true, seconds, sent, slow, word, world};
 
@@ -29,9 +31,10 @@ async fn send_the_opposite(emulator: &Emulator, host: &MachineHandle, isolated: 
     let fault = if drops { PlainFault::HangAfterEffect } else { PlainFault::ResetAfterEffect };
     emulator.fault(FaultRule::new(operation, fault)).unwrap();
     let call = async {
-        match isolated {
-            true => host.unisolate("mine").await,
-            false => host.isolate(IsolationType::Full, "mine").await,
+        if isolated {
+            host.unisolate("mine").await
+        } else {
+            host.isolate(IsolationType::Full, "mine").await
         }
     };
     match tokio::time::timeout(if drops { MINUTE / 12 } else { 10 * MINUTE }, call).await {
@@ -58,11 +61,12 @@ async fn what_went_unanswered_is_a_doubt_until_a_list_shows_it() {
         let many = client.states([host.id()]).await.remove(0).unwrap();
         assert_eq!(many.isolation.state, state.isolation.state);
         // It is no ground for having nothing to do.
-        let again = match isolated {
-            true => host.isolate(IsolationType::Full, "again").await,
-            false => host.unisolate("again").await,
+        let again = if isolated {
+            host.isolate(IsolationType::Full, "again").await
+        } else {
+            host.unisolate("again").await
         };
-        assert!(again.is_err_and(|e| e.is_conflict()));
+        assert!(again.is_err_and(|e| e.is_conflict() || e.is_already_running()), "{isolated}");
         let found = client.containments().await.unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -79,20 +83,33 @@ async fn what_went_unanswered_is_a_doubt_until_a_list_shows_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_release_is_sent_where_an_isolation_went_unanswered() {
+    let (emulator, _, host) = world(slow()).await;
+    settled(&emulator, &host, false).await;
+    emulator.set_online(host.id().as_str()).unwrap();
+    emulator.fault(FaultRule::new("isolate", PlainFault::ResetBeforeEffect)).unwrap();
+    assert!(host.isolate(IsolationType::Full, "c").await.unwrap_err().is_outcome_unknown());
+    let released = host.unisolate("c").await.unwrap();
+    assert_eq!(released.disposition(), Disposition::Created);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bringing_it_into_a_state_waits_until_it_is_clear() {
     for (isolated, drops) in [(true, true), (true, false), (false, true), (false, false)] {
         let (emulator, _, host) = world(slow().set("list_lag", "60").unwrap()).await;
         settled(&emulator, &host, isolated).await;
         send_the_opposite(&emulator, &host, isolated, drops).await;
-        let ensure = match isolated {
-            true => host.ensure_isolated(IsolationType::Full, "c").including_others(),
-            false => host.ensure_released("c").including_others(),
+        let ensure = if isolated {
+            host.ensure_isolated(IsolationType::Full, "c").including_others()
+        } else {
+            host.ensure_released("c").including_others()
         };
         let soon = ensure.within(MINUTE / 12).await.unwrap_err();
         assert!(soon.is_timeout() && soon.to_string().contains("was lost"), "{soon}");
-        let ensure = match isolated {
-            true => host.ensure_isolated(IsolationType::Full, "c").including_others(),
-            false => host.ensure_released("c").including_others(),
+        let ensure = if isolated {
+            host.ensure_isolated(IsolationType::Full, "c").including_others()
+        } else {
+            host.ensure_released("c").including_others()
         };
         let returns = async {
             seconds(200).await;

@@ -161,3 +161,66 @@ async fn a_caller_who_goes_away_is_in_the_log() {
     assert!(tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.is_err());
     assert_eq!(lines.read()[1]["state"], "caller_gone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_approved_what_is_in_the_log() {
+    let (_, client) = emulated(Emulator::builder());
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone()));
+    let mut request = json!({"schema_version": 1, "action": "isolate_endpoint", "mode": "plan",
+        "run": {"playbook_id": "p"}, "arguments": {"machine_id": MACHINE, "comment": "INC-4711"}});
+    let plan = call(&client, request.clone()).await;
+    request["mode"] = "apply".into();
+    request["approval"] = json!({"by": "duty officer", "plan_id": "another"});
+    assert_eq!(call(&client, request.clone()).await.exit_status(), 10);
+    assert!(lines.read().is_empty());
+    request["approval"]["plan_id"] = plan.result["plan_id"].clone();
+    assert_eq!(call(&client, request).await.exit_status(), 0);
+    let told = lines.read();
+    assert_eq!(told.len(), 2);
+    for event in told {
+        assert_eq!(event["approved_by"], "duty officer");
+        assert_eq!(event["plan_id"], plan.result["plan_id"]);
+        assert_eq!(event["run"]["playbook_id"], "p");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_goes_away_before_the_request_left_is_told_from_one_after() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let hang = FaultRule::new("list_machine_actions", PlainFault::HangBeforeEffect);
+    emulator.fault(hang.times(1000)).unwrap();
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone()));
+    let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
+    let gone = host.isolate(IsolationType::Full, "INC-4711");
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.is_err());
+    assert_eq!(lines.read()[1]["state"], "not_sent");
+    assert_eq!(effects(&emulator, "isolate"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_log_takes_and_another_does_not_is_told_to_the_one() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone())).audited(Broken(true));
+    let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
+    let error = host.isolate(IsolationType::Full, "INC-4711").await.unwrap_err();
+    assert!(error.is_audit_failed() && effects(&emulator, "isolate") == 0);
+    let told: Vec<_> =
+        lines.read().iter().map(|e| (e["phase"].clone(), e["state"].clone())).collect();
+    assert_eq!(told, [(json!("before"), json!(null)), (json!("after"), json!("not_sent"))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_event_has_its_own_time() {
+    let (emulator, client) = emulated(Emulator::builder());
+    emulator.fault(FaultRule::new("isolate", std::time::Duration::from_secs(3))).unwrap();
+    let lines = Lines::default();
+    let client = client.audited(JsonLines::new(lines.clone()));
+    let host = client.machine(MACHINE.parse::<defender_response::MachineId>().unwrap());
+    let _ = host.isolate(IsolationType::Full, "INC-4711").await.unwrap();
+    let at: Vec<defender_response::Timestamp> =
+        lines.read().iter().map(|e| e["at"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(at[0] < at[1], "{at:?}");
+}

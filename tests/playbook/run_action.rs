@@ -5,7 +5,9 @@ use std::time::Duration;
 use defender_response::emulator::{Actor, Emulator, FaultRule, PlainFault, StatusFault};
 use serde_json::{Value, json};
 
-use crate::setup::{ALERT, Environment, MACHINE, effects, ended, on_a_socket, run, start};
+use crate::setup::{
+    ALERT, Environment, MACHINE, Scratch, effects, ended, on_a_socket, run, start, terminate, until,
+};
 
 fn quick() -> defender_response::emulator::EmulatorBuilder {
     Emulator::builder().settle(Duration::from_millis(300))
@@ -17,28 +19,6 @@ fn machine() -> String {
 
 fn release() -> String {
     json!({"machine_id": MACHINE, "comment": "INC-4711"}).to_string()
-}
-
-/// A temporary file that is gone with the test.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new(name: &str, text: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("dr-run-action-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 fn category(document: &Value) -> (&Value, &Value) {
@@ -100,6 +80,10 @@ async fn wrong_usage_ends_with_2_and_nothing_panics() {
     let version = json!({"schema_version": 2, "action": "scan"}).to_string();
     let unknown = json!({"schema_version": 1, "action": "explode"}).to_string();
     let member = json!({"schema_version": 1, "action": "scan", "x": 1}).to_string();
+    let twice = format!(
+        r#"{{"machine_id": "{}", "machine_id": "{MACHINE}", "comment": "x"}}"#,
+        "0".repeat(40)
+    );
     let garbage: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let emulated = ["isolate_endpoint", "--emulator"];
     for (input, arguments, environment) in [
@@ -107,6 +91,7 @@ async fn wrong_usage_ends_with_2_and_nothing_panics() {
         (garbage, &emulated, &none),
         (long.into_bytes(), &emulated, &none),
         (deep.into_bytes(), &emulated, &none),
+        (twice.into_bytes(), &emulated, &none),
         (b"{}".to_vec(), &emulated, &none),
         (b"null".to_vec(), &emulated, &none),
         (machine().into_bytes(), &["explode", "--emulator"], &none),
@@ -255,7 +240,7 @@ async fn one_of_two_indicators_is_partly() {
     };
     let bundle = json!([object(1, "a.evil.example"), object(2, "b.evil.example")]);
     let feed = Scratch::new("feed.json", &bundle.to_string());
-    let name = feed.0.file_name().unwrap().to_str().unwrap();
+    let name = feed.name();
     let arguments = json!({"stix_objects_path": name, "action": "Block"}).to_string();
     let folder = std::env::temp_dir();
     let folder = ["create_iocs_from_stix_bundle", "--data", folder.to_str().unwrap()];
@@ -269,21 +254,6 @@ async fn one_of_two_indicators_is_partly() {
         let arguments = json!({"stix_objects_path": path, "action": "Block"}).to_string();
         assert_eq!(run(arguments, &folder, &environment).await.status, 2);
     }
-}
-
-async fn until(what: impl Fn() -> bool) {
-    for _ in 0..1000 {
-        if what() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it didn't come to that");
-}
-
-fn terminate(child: &std::process::Child) {
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
 }
 
 fn feed(child: &mut std::process::Child, text: &str) {
@@ -355,4 +325,53 @@ async fn a_submission_that_is_broken_off_is_unknown() {
     let document = told.json();
     assert_eq!((told.status, &document["state"]), (12, &json!("unknown")), "{}", told.out);
     assert_eq!(document["error"]["retry_safe"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_stopped_early_did_nothing_and_says_so() {
+    let (emulator, _listening, environment) = on_a_socket(quick()).await;
+    // Before stdin has come to its end.
+    let mut child = start("run_action", &["isolate_endpoint"], &environment);
+    let stdin = child.stdin.take();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    terminate(&child);
+    let told = ended(child).await;
+    drop(stdin);
+    assert_eq!((told.status, category(&told.json()).1), (1, &json!("interrupted")), "{}", told.out);
+    assert_eq!(told.json()["error"]["retry_safe"], true);
+
+    // While it signs in for a submission, which has its grace, and for a plan.
+    for (arguments, grace) in [(&["isolate_endpoint"][..], 5), (&["isolate_endpoint", "--plan"], 0)]
+    {
+        emulator.fault(FaultRule::new("token", PlainFault::HangBeforeEffect)).unwrap();
+        let tokens = || emulator.journal().iter().filter(|e| e.operation == "token").count();
+        let before = tokens();
+        let mut child = start("run_action", arguments, &environment);
+        feed(&mut child, &machine());
+        until(|| tokens() > before).await;
+        let began = std::time::Instant::now();
+        terminate(&child);
+        let told = ended(child).await;
+        let document = told.json();
+        assert_eq!((told.status, &document["state"]), (1, &json!("rejected")), "{}", told.out);
+        assert_eq!(document["error"]["retry_safe"], true);
+        assert!(began.elapsed() < Duration::from_secs(grace + 3), "{:?}", began.elapsed());
+    }
+    assert_eq!(effects(&emulator, "isolate"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ensured_state_that_is_stopped_gives_its_token() {
+    let (emulator, _listening, environment) =
+        on_a_socket(Emulator::builder().set("settle", "3600").unwrap()).await;
+    let mut child = start("run_action", &["ensure_isolated", "--wait", "600"], &environment);
+    feed(&mut child, &machine());
+    let seen = |operation| emulator.journal().iter().filter(|e| e.operation == operation).count();
+    until(|| seen("isolate") == 1 && seen("list_machine_actions") > 2).await;
+    terminate(&child);
+    let told = ended(child).await;
+    assert_eq!((told.status, category(&told.json()).1), (9, &json!("interrupted")), "{}", told.out);
+    let token = told.json()["resume"]["token"].as_str().unwrap().to_owned();
+    let resumed = run("", &["--resume", &token], &environment).await;
+    assert_eq!(resumed.json()["result"]["status"], "Pending", "{}", resumed.out);
 }

@@ -4,14 +4,9 @@ use defender_response::emulator::Emulator;
 use defender_response::playbook::{Registry, request_schema, response_schema};
 use serde_json::{Value, json};
 
-use crate::setup::{ALERT, MACHINE, call, emulated};
+use crate::setup::{ALERT, MACHINE, call, emulated, validates};
 
 const ACTION: &str = "5382f7ea-7557-4ab7-9782-d50480024a4e";
-
-fn validates(schema: &Value, value: &Value) -> Result<(), String> {
-    let validator = jsonschema::validator_for(schema).unwrap();
-    validator.validate(value).map_err(|error| error.to_string())
-}
 
 fn bundle() -> Value {
     json!({"type": "bundle", "id": "bundle--1", "objects": [
@@ -219,5 +214,42 @@ fn the_readme_has_the_schemas_of_the_envelopes_and_every_action() {
     assert!(blocks.contains(&request_schema()) && blocks.contains(&response_schema()));
     for about in Registry::default().list() {
         assert!(readme.contains(&format!("`{}`", about.name)), "{}", about.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_envelope_that_its_schema_refuses_is_refused() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let with = |name: &str, value: Value| {
+        let mut request = json!({"schema_version": 1, "action": "scan",
+            "arguments": {"machine_id": MACHINE, "comment": "INC-4711", "scan_type": "Quick"}});
+        request[name] = value;
+        request
+    };
+    let long = |length: usize| "\u{e9}".repeat(length);
+    let run = |length: usize| json!({"execution_id": long(length), "step_id": long(length)});
+    for (request, is_good) in [
+        (with("wait", json!({"max_seconds": 259_200})), true),
+        (with("wait", json!({"max_seconds": 259_201})), false),
+        (with("idempotency_key", json!(long(500))), true),
+        (with("idempotency_key", json!(long(501))), false),
+        (with("idempotency_key", json!("")), false),
+        (with("idempotency_key", json!(" \t")), false),
+        (with("run", run(200)), true),
+        (with("run", run(201)), false),
+        (with("run", json!({"playbook_id": long(201)})), false),
+        (with("approval", json!({"by": "", "plan_id": "x"})), false),
+        (with("approval", json!({"by": long(201), "plan_id": "x"})), false),
+        (with("approval", json!({"by": "x", "plan_id": ""})), false),
+        (with("schema_version", json!(2)), false),
+        (with("arguments", json!([MACHINE, "INC-4711", "Quick"])), false),
+    ] {
+        assert_eq!(validates(&request_schema(), &request).is_ok(), is_good, "{request}");
+        let before = effects(&emulator);
+        let response = call(&client, request.clone()).await;
+        assert_eq!(response.exit_status() == 0, is_good, "{request}: {}", response.to_json());
+        if !is_good {
+            assert_eq!((response.exit_status(), effects(&emulator)), (2, before), "{request}");
+        }
     }
 }

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use defender_response::emulator::{Emulator, Listening};
+use defender_response::emulator::{Emulator, FaultRule, Listening, PlainFault};
 use serde_json::{Value, json};
 
-use crate::setup::{ALERT, Ended, Environment, MACHINE, built, effects, ended, on_a_socket, start};
+use crate::setup::{
+    ALERT, Ended, Environment, MACHINE, built, effects, ended, on_a_socket, start, terminate, until,
+};
 
 /// What the platform was told, each with the token it came with.
 #[derive(Clone, Default)]
@@ -200,6 +202,55 @@ async fn a_failing_callback_is_tried_again_and_a_409_at_the_end_is_taken() {
         let done = run("IsolateMachineAction", &folder, &Environment::new()).await;
         let told = (done.status, effects(&emulator, "isolate"));
         assert_eq!(told, (status, isolations), "{statuses:?}: {}", done.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_409_at_the_beginning_is_taken_where_no_secret_is_wanted() {
+    let (emulator, listening, _) = on_a_socket(emulator()).await;
+    let mut whole = configuration(&emulator, &listening);
+    whole["app_secret"] = emulator.client_secret().into();
+    let (url, told) = callback(&[409, 503, 200], "");
+    let folder = Folder::new();
+    let arguments = json!({"machine_id": MACHINE, "comment": "INC-4711", "scan_type": "Quick"});
+    folder.put("arguments", arguments).put("module_configuration", whole);
+    folder.put("url_callback", url).put("token", "t");
+    let done = run("ScanMachineAction", &folder, &Environment::new()).await;
+    assert_eq!((done.status, effects(&emulator, "scan")), (0, 1), "{}", done.err);
+    let bodies = told.read();
+    assert_eq!((bodies.len(), &bodies[2]["status"]), (3, &json!("finished")));
+    assert_eq!(bodies[2]["results"]["disposition"], "created");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_is_stopped_tells_its_outcome() {
+    let (emulator, listening, _) = on_a_socket(emulator()).await;
+    emulator.fault(FaultRule::new("isolate", PlainFault::HangAfterEffect)).unwrap();
+    let (url, told) = callback(&[], emulator.client_secret());
+    let folder = Folder::new();
+    let arguments = json!({"machine_id": MACHINE, "comment": "INC-4711", "isolation_type": "Full"});
+    folder.put("arguments", arguments).put("url_callback", url).put("token", "t");
+    folder.put("module_configuration", configuration(&emulator, &listening));
+    let inputs = folder.0.to_str().unwrap();
+    let child =
+        start("sekoia_runner", &["IsolateMachineAction", "--folder", inputs], &Environment::new());
+    until(|| effects(&emulator, "isolate") == 1).await;
+    terminate(&child);
+    assert_eq!(ended(child).await.status, 0);
+    let last = told.read().pop().unwrap();
+    assert_eq!(last["results"]["state"], "unknown", "{last}");
+    assert!(last["error"].as_str().unwrap().starts_with("interrupted: "), "{last}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_argument_that_is_no_text_is_wrong_usage() {
+    use std::os::unix::ffi::OsStrExt;
+    let odd = std::ffi::OsStr::from_bytes(b"\xff");
+    for example in ["sekoia_runner", "run_action"] {
+        let done = std::process::Command::new(built(example)).arg(odd).output().unwrap();
+        let err = String::from_utf8(done.stderr).unwrap();
+        assert_eq!((done.status.code(), err.contains("panicked")), (Some(2), false), "{err}");
     }
 }
 

@@ -40,6 +40,40 @@ pub async fn call(client: &Client, request: Value) -> Response {
     Runner::new(client.clone()).run(&request).await
 }
 
+pub fn validates(schema: &Value, value: &Value) -> Result<(), String> {
+    let validator = jsonschema::validator_for(schema).unwrap();
+    validator.validate(value).map_err(|error| error.to_string())
+}
+
+/// A file that is gone with the test.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("dr-playbook-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    pub fn name(&self) -> &str {
+        self.0.file_name().unwrap().to_str().unwrap()
+    }
+
+    pub fn put(&self, text: &str) {
+        std::fs::write(&self.0, text).unwrap();
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 pub fn effects(emulator: &Emulator, operation: &str) -> usize {
     emulator.journal().iter().filter(|e| e.operation == operation && e.effect).count()
 }
@@ -128,4 +162,19 @@ pub async fn run(
     let ended = ended(child).await;
     writing.await.unwrap();
     ended
+}
+
+pub async fn until(what: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if what() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it didn't come to that");
+}
+
+pub fn terminate(child: &Child) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
 }

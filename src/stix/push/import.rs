@@ -260,8 +260,8 @@ impl Run<'_> {
     ) -> Result<Option<Vec<ImportOutcome>>> {
         let call = operation.call()?;
         self.client.admit(ImportIndicators::SPEC, &call, None).await?.give_back();
-        let record = self.client.audit(ImportIndicators::SPEC, &call)?;
         let witness = Witness::new(ImportIndicators::SPEC.name, call);
+        let record = self.client.audit(ImportIndicators::SPEC, witness.call())?;
         let answer = self.client.send_reserved(operation, (slot, course), &witness).await;
         witness.told();
         if let Some(record) = record {

@@ -1,0 +1,116 @@
+//! An approval is for one plan of one tenant, and an action does no more than it said.
+
+use async_trait::async_trait;
+use defender_response::emulator::{AppSetup, Emulator, TenantSetup};
+use defender_response::playbook::{
+    About, Action, Effect, Job, Outcome, Registry, Request, Runner, State,
+};
+use defender_response::{IsolationType, MachineId};
+use serde_json::{Value, json};
+
+use crate::setup::{MACHINE, call, effects, emulated};
+
+fn restrict() -> Value {
+    json!({"schema_version": 1, "action": "restrict_code_execution",
+        "arguments": {"machine_id": MACHINE, "comment": "INC-4711"}})
+}
+
+async fn plan_id(client: &defender_response::Client, request: &Value) -> Value {
+    let mut request = request.clone();
+    request["mode"] = "plan".into();
+    let plan = call(client, request).await;
+    assert_eq!((plan.exit_status(), plan.state), (0, State::Planned), "{}", plan.to_json());
+    plan.result["plan_id"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_is_for_one_action_and_by_somebody() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut request = restrict();
+    let id = plan_id(&client, &request).await;
+    for (action, by, plan) in [
+        ("unrestrict_code_execution", "duty officer", &id),
+        ("restrict_code_execution", "  ", &id),
+        ("restrict_code_execution", "duty officer", &json!("another")),
+    ] {
+        request["action"] = action.into();
+        request["approval"] = json!({"by": by, "plan_id": plan});
+        let refused = call(&client, request.clone()).await;
+        assert_eq!(
+            (refused.exit_status(), refused.state),
+            (10, State::Rejected),
+            "{action} {by:?}"
+        );
+        assert!(refused.error.unwrap().retry_safe);
+    }
+    assert_eq!(effects(&emulator, "restrict_code_execution"), 0);
+    request["approval"] = json!({"by": "duty officer", "plan_id": id});
+    // Whatever order its members come in.
+    let swapped = json!({"comment": "INC-4711", "machine_id": MACHINE});
+    request["arguments"] = swapped;
+    assert_eq!(call(&client, request).await.exit_status(), 0);
+    assert_eq!(effects(&emulator, "restrict_code_execution"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_is_for_one_tenant() {
+    let other = TenantSetup::new("0b7e2a54-5d0c-4a39-8a51-3c1f0f5a7d10", "other.example").app(
+        AppSetup::new("6f1b0c52-3a4e-4d0b-9f6e-2b7d1c8a9e03", "s3cret").roles(["Ti.ReadWrite.All"]),
+    );
+    let (_, here) = emulated(Emulator::builder());
+    let (_, there) = emulated(Emulator::builder().tenant(other));
+    let request = json!({"schema_version": 1, "action": "create_iocs_from_stix_bundle", "arguments":
+        {"stix_objects": [{"type": "indicator", "id": "indicator--1", "pattern": "[mutex:name = 'm']"}], "action": "Block"}});
+    let (first, again) = (plan_id(&here, &request).await, plan_id(&here, &request).await);
+    assert_eq!(first, again);
+    assert_ne!(first, plan_id(&there, &request).await);
+}
+
+/// Says that it only reads.
+struct Sly;
+
+#[async_trait]
+impl Action for Sly {
+    fn about(&self) -> About {
+        About::new::<Value, Value>("sly", "Sly", "Reads, it says.")
+    }
+
+    async fn act(&self, job: Job<'_>) -> Outcome {
+        let host = job.client.machine(MACHINE.parse::<MachineId>().unwrap());
+        match host.isolate(IsolationType::Full, "INC-4711").await {
+            Ok(_) => Outcome::done(&json!({})),
+            Err(error) => Outcome::failed(&error, Effect::Reads),
+        }
+    }
+}
+
+/// Changes something that no client knows of, and takes its time.
+struct Stranger;
+
+#[async_trait]
+impl Action for Stranger {
+    fn about(&self) -> About {
+        About::new::<Value, Value>("stranger", "Stranger", "Elsewhere.").changing(Effect::Once)
+    }
+
+    async fn act(&self, _: Job<'_>) -> Outcome {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_action_of_ones_own_nothing_is_claimed_once_it_is_stopped() {
+    let (_, client) = emulated(Emulator::builder());
+    let runner = Runner::new(client).registry(Registry::empty().with(Stranger));
+    let response = runner.run_until(&Request::new("stranger", json!({})), async {}).await;
+    assert_eq!((response.exit_status(), response.state), (12, State::Unknown));
+    assert!(!response.error.unwrap().retry_safe);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_says_that_it_only_reads_changes_nothing() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let runner = Runner::new(client).registry(Registry::empty().with(Sly));
+    let response = runner.run(&Request::new("sly", json!({}))).await;
+    assert_eq!(effects(&emulator, "isolate"), 0, "{}", response.to_json());
+}

@@ -1,0 +1,144 @@
+//! How a call came to its action, and what is said beside it.
+
+use std::time::Duration;
+
+use defender_response::emulator::{Act, Actor, Emulator, FaultRule, PlainFault};
+use defender_response::playbook::{Response, State};
+use serde_json::{Value, json};
+
+use crate::setup::{ALERT, MACHINE, call, effects, emulated};
+
+fn isolate(kind: Option<&str>) -> Value {
+    let mut arguments = json!({"machine_id": MACHINE, "comment": "INC-4711"});
+    if let Some(kind) = kind {
+        arguments["isolation_type"] = kind.into();
+    }
+    json!({"schema_version": 1, "action": "isolate_endpoint", "arguments": arguments})
+}
+
+fn told(response: &Response) -> (u8, State, Option<&str>) {
+    (response.exit_status(), response.state, response.disposition.as_deref())
+}
+
+fn slow() -> (Emulator, defender_response::Client) {
+    emulated(Emulator::builder().set("settle", "3600").unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_is_told_and_another_scope_is_a_conflict() {
+    let (emulator, client) = slow();
+    let first = call(&client, isolate(Some("Full"))).await;
+    let again = call(&client, isolate(Some("Full"))).await;
+    assert_eq!(told(&again), (0, State::Submitted, Some("already_pending")));
+    assert_eq!(again.result["id"], first.result["id"]);
+
+    let other = call(&client, isolate(Some("Selective"))).await;
+    assert_eq!(told(&other), (6, State::Submitted, Some("already_pending")));
+    assert_eq!(other.error.unwrap().code, "other_scope");
+
+    let mut plan = isolate(Some("Full"));
+    plan["mode"] = "plan".into();
+    plan["wait"] = json!({"max_seconds": 600});
+    let plan = call(&client, plan).await;
+    assert_eq!(told(&plan), (0, State::Planned, Some("already_pending")), "{}", plan.to_json());
+    assert!(plan.resume.is_none());
+    assert_eq!(effects(&emulator, "isolate"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_so_already_is_told_with_its_age() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut request = isolate(Some("Full"));
+    request["wait"] = json!({"max_seconds": 600});
+    assert!(call(&client, request.clone()).await.warnings.is_empty());
+    let again = call(&client, request).await;
+    assert_eq!(told(&again), (0, State::Succeeded, Some("already_in_state")));
+    assert!(again.warnings[0].starts_with("nothing was submitted"), "{:?}", again.warnings);
+    assert_eq!(effects(&emulator, "isolate"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_isolation_type_is_full_and_selective_is_named() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let response = call(&client, isolate(None)).await;
+    assert!(response.warnings[0].contains("Selective"), "{:?}", response.warnings);
+    assert_eq!(emulator.actions()[0]["scope"], "Full");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_after_something_was_done_is_not_nothing() {
+    let (emulator, client) = slow();
+    call(&client, isolate(Some("Full"))).await;
+    emulator.fault(FaultRule::new("cancel_machine_action", Duration::from_secs(3))).unwrap();
+    let analyst = async {
+        while effects(&emulator, "cancel_machine_action") == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        emulator.act(Actor::Analyst, MACHINE, Act::Isolate, "by hand").unwrap();
+    };
+    let mut request = isolate(None);
+    request["action"] = "ensure_released".into();
+    let (response, ()) = tokio::join!(call(&client, request.clone()), analyst);
+    assert_eq!(told(&response), (6, State::Unknown, None), "{}", response.to_json());
+    assert!(!response.error.unwrap().retry_safe);
+    // With nothing done it is just a conflict.
+    let again = call(&client, request).await;
+    assert_eq!(told(&again), (6, State::Rejected, None), "{}", again.to_json());
+    assert!(again.error.unwrap().retry_safe);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_that_was_taken_and_does_nothing_is_still_running() {
+    let builder = Emulator::builder().set("settle", "3600").unwrap();
+    let (_, client) = emulated(builder.set("cancel_in_progress", "lost").unwrap());
+    let submitted = call(&client, isolate(Some("Full"))).await;
+    tokio::time::sleep(Duration::from_secs(1800)).await;
+    let arguments = json!({"action_id": submitted.result["id"], "comment": "false alarm"});
+    let request =
+        json!({"schema_version": 1, "action": "cancel_machine_action", "arguments": arguments});
+    let response = call(&client, request).await;
+    assert_eq!(told(&response), (9, State::InProgress, None), "{}", response.to_json());
+    assert!(response.resume.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_is_shown_as_it_is_after_its_update() {
+    let (_, client) = emulated(Emulator::builder().set("patch_answer", "old").unwrap());
+    let arguments = json!({"alert_id": ALERT, "status": "Resolved"});
+    let request = json!({"schema_version": 1, "action": "update_alert", "arguments": arguments});
+    let response = call(&client, request).await;
+    assert_eq!((response.exit_status(), &response.result["status"]), (0, &json!("Resolved")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comment_that_was_never_seen_is_not_safe_to_repeat_and_a_status_is() {
+    for (arguments, safe) in [
+        (json!({"alert_id": ALERT, "comment": "INC-4711"}), false),
+        (json!({"alert_id": ALERT, "status": "Resolved"}), true),
+    ] {
+        let (emulator, client) = emulated(Emulator::builder());
+        let rule = FaultRule::new("update_alert", PlainFault::ResetBeforeEffect);
+        emulator.fault(rule.times(1000)).unwrap();
+        let request =
+            json!({"schema_version": 1, "action": "update_alert", "arguments": arguments});
+        let response = call(&client, request).await;
+        assert_eq!(told(&response), (12, State::Unknown, None), "{}", response.to_json());
+        assert_eq!(response.error.unwrap().retry_safe, safe);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_left_empty_make_no_key_and_no_two_runs_share_one() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut request = isolate(None);
+    request["action"] = "scan".into();
+    request["arguments"]["scan_type"] = "Quick".into();
+    request["wait"] = json!({"max_seconds": 600});
+    let runs = [("e", " "), ("e", " "), ("a", "b/c"), ("a/b", "c")];
+    for (scans, (execution, step)) in (1..).zip(runs) {
+        request["run"] = json!({"execution_id": execution, "step_id": step});
+        let response = call(&client, request.clone()).await;
+        assert_eq!(told(&response), (0, State::Succeeded, Some("created")));
+        assert_eq!(effects(&emulator, "scan"), scans);
+    }
+}
