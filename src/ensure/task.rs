@@ -105,18 +105,11 @@ impl Task {
         let is_unclear = history.unseen.iter().any(|unseen| aspect.is_of(&unseen.kind));
         self.left = Some(record);
         self.awaited = None;
-        if matches!(plan, Plan::Done) && !is_unclear {
-            return over(Ok(Ensured {
-                state: state_of(&self.machine, history, now),
-                submitted: self.submitted.clone(),
-                cancelled: std::mem::take(&mut self.cancelled),
-            }));
-        }
-        if let Some(error) = self.broken_off.take() {
+        if let Some(error) = self.broken_off.take_if(|_| !matches!(plan, Plan::Done)) {
             return over(Err(self.told(error, wish)));
         }
         let own = actions.iter().find(|action| Some(&action.id) == self.submitted.as_ref());
-        if let Some(own) = own
+        if let Some(own) = own.filter(|_| !matches!(plan, Plan::Done))
             && own.status.is_terminal()
             && own.status != ActionStatus::Succeeded
         {
@@ -124,9 +117,13 @@ impl Task {
             return over(Err(self.told(error.unwrap_or_else(stuck), wish)));
         }
         match plan {
+            Plan::Done => over(Ok(Ensured {
+                state: state_of(&self.machine, history, now),
+                submitted: self.submitted.clone(),
+                cancelled: std::mem::take(&mut self.cancelled),
+            })),
             // What went unanswered may still undo it, or do it.
             _ if is_unclear => Next::Wait,
-            Plan::Done => Next::Wait,
             Plan::Conflict(error) => over(Err(self.told(error, wish))),
             Plan::Cancel(action) if !self.uncancellable.contains(&action.id) => {
                 Next::Act(Act::Cancel(action))

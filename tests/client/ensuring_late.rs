@@ -52,6 +52,20 @@ async fn nothing_is_submitted_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn those_whose_turn_comes_after_the_deadline_are_left_as_they_are() {
+    let (emulator, client) = emulated(slow().fleet(80));
+    let machines = emulator.machines();
+    let ids: Vec<MachineId> =
+        machines.iter().rev().take(80).map(|m| m.id.parse().unwrap()).collect();
+    let hang = FaultRule::new("list_machine_actions", PlainFault::HangBeforeEffect);
+    emulator.fault(hang).unwrap();
+    let goal = Goal::Isolated(IsolationType::Full);
+    let outcomes = client.ensure_all(&ids, goal, "c").within(MINUTE / 12).await;
+    assert!(outcomes.iter().all(|o| o.as_ref().is_err_and(defender_response::Error::is_timeout)));
+    assert_eq!(sent(&emulator, "isolate"), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn reads_that_hang_do_not_outlast_the_deadline_by_much() {
     for goal in ["release", "ensure"] {
         let (emulator, client, host) = world(slow()).await;
@@ -108,9 +122,10 @@ async fn a_machine_that_is_in_the_state_is_no_failure_whoever_brought_it_there()
 
     // Somebody else's is under way and no list shows it, so that the service refuses ours, or answers with it.
     for duplicate in ["refused", "same_action"] {
-        let builder = slow().set("list_lag", "20").unwrap();
+        let builder = slow().set("list_lag", "300").unwrap();
         let (emulator, _, host) = world(builder.set("duplicate_action", duplicate).unwrap()).await;
         let id = host.id().as_str();
+        emulator.set_offline(id, Some(MINUTE * 6)).unwrap();
         emulator.act(Actor::Analyst, id, Act::Isolate, "theirs").unwrap();
         let ensure = host.ensure_isolated(IsolationType::Full, "c").within(MINUTE * 10);
         let ensured = ensure.await.unwrap();

@@ -213,7 +213,9 @@ async fn an_error_names_the_state_that_was_left_and_not_the_one_that_was_found()
         }
         emulator.fault(cut("list_machine_actions").times(999)).unwrap();
     };
+    let began = tokio::time::Instant::now();
     let (ensured, ()) = tokio::join!(ensure, cutting);
+    assert!(began.elapsed() < TEN_MINUTES / 3, "it is told when it can't be read any more");
     let error = ensured.unwrap_err();
     assert!(error.is_outcome_unknown(), "{error}");
     assert!(error.to_string().contains("before that it was: unknown"), "{error}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use defender_response::emulator::{Act, Actor, Emulator, FaultRule, Isolation, PlainFault};
 use defender_response::{
-    Disposition, Doubt, IsolationState, IsolationType, MachineHandle, Timestamp,
+    Disposition, Doubt, IsolationState, IsolationType, LeaseEnd, MachineHandle, Timestamp,
 };
 
 use crate::truth::{armed, is_true, seconds, sent, slow, word, world};
@@ -135,13 +135,23 @@ async fn a_lease_is_not_said_to_be_over_while_its_release_may_be_armed() {
     let release = lease.release(&client, "c").within(10 * MINUTE);
     assert!(tokio::time::timeout(MINUTE / 12, release).await.is_err());
     emulator.clear_faults();
-    // Somebody else isolates it too: the list shows that first.
+    // Somebody else isolates it too, and the list shows that alone.
+    let ours = armed(&emulator, "Unisolate").remove(0);
+    assert!(emulator.unlist_action(&ours));
     emulator.set("list_lag", "0").unwrap();
     emulator.set("opposite_action", "accepted").unwrap();
     emulator.act(Actor::Analyst, id, Act::Isolate, "mine now").unwrap();
-    let ended = lease.release(&client, "c").within(10 * MINUTE).await;
-    assert!(ended.is_ok(), "{ended:?}");
-    assert_eq!(armed(&emulator, "Unisolate"), Vec::<String>::new());
+    let ended = lease.release(&client, "c").within(MINUTE).await;
+    assert!(ended.as_ref().is_err_and(|e| e.is_timeout()), "{ended:?}");
+    // A restriction that went unanswered is none of its business.
+    emulator.cancel_as(Actor::Analyst, &ours, "no").unwrap();
+    seconds(200).await;
+    emulator
+        .fault(FaultRule::new("restrict_code_execution", PlainFault::ResetBeforeEffect))
+        .unwrap();
+    assert!(host.restrict_code_execution("c").await.unwrap_err().is_outcome_unknown());
+    let ended = lease.release(&client, "c").within(MINUTE).await;
+    assert!(matches!(ended, Ok(LeaseEnd::Superseded { .. })), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]
