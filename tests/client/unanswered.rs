@@ -83,6 +83,18 @@ async fn what_went_unanswered_is_a_doubt_until_a_list_shows_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_far_is_a_doubt_where_another_isolation_went_unanswered() {
+    let (emulator, _, host) = world(slow().set("list_lag", "100").unwrap()).await;
+    settled(&emulator, &host, true).await;
+    emulator.fault(FaultRule::new("isolate", PlainFault::ResetAfterEffect)).unwrap();
+    let regardless = host.clone().regardless();
+    let lost = regardless.isolate(IsolationType::Selective, "c").await.unwrap_err();
+    assert!(lost.is_outcome_unknown());
+    let state = host.state().await.unwrap();
+    assert_eq!(state.isolation.state, IsolationState::Isolated(None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_release_is_sent_where_an_isolation_went_unanswered() {
     let (emulator, _, host) = world(slow()).await;
     settled(&emulator, &host, false).await;
