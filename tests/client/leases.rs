@@ -146,6 +146,7 @@ async fn an_isolation_that_was_not_carried_out_yet_is_cancelled_and_released_to_
             seconds(after).await;
             assert!(matches!(end(&lease, &client).await, Ok(LeaseEnd::Released { .. })), "{late}");
             assert_eq!(isolation(&emulator, &host), Isolation::None, "{late} {after}");
+            assert!(sent(&emulator, "cancel_machine_action") <= 1, "{late} {after}");
             assert_eq!(armed(&emulator, "Isolate"), Vec::<String>::new());
         }
     }

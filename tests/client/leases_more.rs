@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use defender_response::emulator::{Act, Actor, Emulator, FaultRule, Isolation, PlainFault};
 use defender_response::{
-    Client, Isolate, IsolationState, IsolationType, Lease, LeaseEnd, MachineHandle, Result,
-    Timestamp,
+    Client, Goal, Isolate, IsolationState, IsolationType, Lease, LeaseEnd, MachineHandle,
+    MachineId, Result, Timestamp,
 };
 
 use crate::truth::{armed, is_armed, on_record, seconds, sent, slow, world};
@@ -69,6 +69,24 @@ async fn a_release_that_cannot_be_cancelled_any_more_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn somebody_elses_release_that_comes_to_nothing_is_not_the_leases_failure() {
+    let (emulator, client, host) = world(slow().set("list_lag", "20").unwrap()).await;
+    let id = host.id().as_str();
+    let lease = contain(&host).await;
+    seconds(60).await;
+    emulator.set_offline(id, None).unwrap();
+    let theirs = emulator.act(Actor::Analyst, id, Act::Release, "mine").unwrap();
+    let cancelling = async {
+        seconds(30).await;
+        emulator.cancel_as(Actor::Analyst, &theirs, "after all not").unwrap();
+        emulator.set_online(id).unwrap();
+    };
+    let (ended, ()) = tokio::join!(end(&lease, &client, TEN_MINUTES), cancelling);
+    assert!(matches!(ended, Ok(LeaseEnd::Released { .. })), "{ended:?}");
+    assert_eq!(isolation(&emulator, &host), Isolation::None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_duplicate_of_its_own_isolation_is_the_leases_too() {
     // Stuck beside it, or carried out after it.
     for stuck in [true, false] {
@@ -97,7 +115,7 @@ async fn a_duplicate_of_its_own_isolation_is_the_leases_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_shows_what_has_ended_as_running_is_not_asked_without_end() {
-    for goal in ["release", "ensure"] {
+    for goal in ["release", "ensure", "ensure all"] {
         let builder = slow().set("status_lag", "120").unwrap();
         let (emulator, client, host) =
             world(builder.set("cancel_in_progress", "cancelled").unwrap()).await;
@@ -106,9 +124,24 @@ async fn a_list_that_shows_what_has_ended_as_running_is_not_asked_without_end() 
         if goal == "release" {
             let ended = end(&lease, &client, TEN_MINUTES).await;
             assert!(matches!(ended, Ok(LeaseEnd::Released { .. })), "{ended:?}");
-        } else {
+        } else if goal == "ensure" {
             let ensure = host.ensure_released("INC-4711").including_others().within(TEN_MINUTES);
             assert!(ensure.await.unwrap().submitted.is_some());
+        } else {
+            let other: MachineId = emulator.machines()[1].id.parse().unwrap();
+            emulator.act(Actor::Analyst, other.as_str(), Act::Release, "c").unwrap();
+            let both = client.ensure_all([host.id(), &other], Goal::Released, "INC-4711");
+            let began = tokio::time::Instant::now();
+            let acting = async {
+                while sent(&emulator, "unisolate") == 0 {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                began.elapsed()
+            };
+            let (ensured, acted) =
+                tokio::join!(both.including_others().within(TEN_MINUTES), acting);
+            assert!(ensured[0].is_ok(), "{ensured:?}");
+            assert!(acted < MINUTE, "what it cancelled has ended, whatever a list says: {acted:?}");
         }
         assert_eq!(isolation(&emulator, &host), Isolation::None);
         assert_eq!(

@@ -95,6 +95,20 @@ async fn how_far_is_a_doubt_where_another_isolation_went_unanswered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_list_shows_is_no_longer_unanswered() {
+    let (emulator, _, host) = world(slow()).await;
+    settled(&emulator, &host, false).await;
+    send_the_opposite(&emulator, &host, false, true).await;
+    assert_eq!(word(&host.state().await.unwrap()), "pending");
+    let again = host.isolate(IsolationType::Full, "again").await.unwrap();
+    assert_eq!(again.disposition(), Disposition::AlreadyPending);
+    emulator.set_online(host.id().as_str()).unwrap();
+    seconds(40).await;
+    let again = host.isolate(IsolationType::Full, "again").await.unwrap();
+    assert_eq!(again.disposition(), Disposition::AlreadyInState);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_release_is_sent_where_an_isolation_went_unanswered() {
     let (emulator, _, host) = world(slow()).await;
     settled(&emulator, &host, false).await;
