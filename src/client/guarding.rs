@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
 use serde_json::Value;
 
 use super::{Client, ClientBuilder};
@@ -166,15 +165,14 @@ impl Client {
     }
 }
 
-/// Whether it is a change, whatever it says of itself: a program's own operation may say that it reads.
+/// Whether a call that isn't a GET is a change: a program's own operation may say that it reads, and what it does to machines
+/// is a change all the same.
 pub(super) fn changes<O: Operation>(operation: &O, call: &Call) -> bool {
     if operation.safety() != Safety::Read {
         return true;
     }
     let first = call.segments().next().unwrap_or_default();
-    let about_machines =
-        ["machines", "machineactions"].iter().any(|name| first.eq_ignore_ascii_case(name));
-    O::SPEC.method != Method::GET && about_machines
+    ["machines", "machineactions"].iter().any(|name| first.eq_ignore_ascii_case(name))
 }
 
 /// An operation that changes something and may say that it reads.
@@ -234,7 +232,7 @@ fn as_expected(expected: &str, machine: &Machine) -> Result<(), String> {
     let name = machine.computer_dns_name.as_deref().unwrap_or_default().trim_end_matches('.');
     let label = name.split('.').next().unwrap_or_default();
     let same = |own: &str| !own.is_empty() && own.to_lowercase() == expected.to_lowercase();
-    if same(name) || (!expected.contains('.') && same(label)) {
+    if same(name) || same(label) {
         return Ok(());
     }
     Err(format!("the machine isn't the one that was expected, {expected:?}"))

@@ -177,3 +177,36 @@ async fn a_record_with_a_mistake_in_it_is_refused() {
     let told = client.resume_fan_out(record).survey().await.unwrap_err();
     assert!(told.is_invalid_input() && told.to_string().contains("INC-4711"), "{told}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_halted_run_begins_nothing_new_and_tells_what_is_under_way() {
+    let (emulator, client, ids) = fleet(10);
+    let mut run = client.fan_out(ISOLATE, &ids, "c").at_once(3).survey().await.unwrap();
+    let _ = run.next().await.unwrap();
+    let begun = isolations(&emulator);
+    assert!(begun <= 3, "{begun}");
+    run.halt();
+    let mut outcomes = 1;
+    while let Some(outcome) = run.next().await {
+        let _ = outcome.result.unwrap();
+        outcomes += 1;
+    }
+    let record = run.record();
+    assert_eq!((outcomes, record.done.len(), record.left.len()), (3, 3, 7));
+    assert_eq!(isolations(&emulator), 3);
+    let mut run = client.resume_fan_out(record).survey().await.unwrap();
+    while run.next().await.is_some() {}
+    assert_eq!((run.record().open().count(), isolations(&emulator)), (0, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_strangers_action_that_is_in_the_way_is_not_told_as_ones_own() {
+    let (emulator, client, ids) = fleet(1);
+    emulator.act(Actor::Analyst, ids[0].as_str(), Act::IsolateSelectively, "theirs").unwrap();
+    seconds(60).await;
+    let mut run = client.fan_out(ISOLATE, &ids, "c").survey().await.unwrap();
+    let told = run.next().await.unwrap().result.unwrap_err();
+    assert!(told.is_conflict() && told.action().is_some(), "{told:?}");
+    let record = run.record();
+    assert_eq!((&record.done[0].action, record.done[0].nothing_done), (&None, true));
+}

@@ -33,6 +33,16 @@ async fn a_raw_call_is_counted_when_it_has_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_raw_call_that_the_service_refused_is_not_counted() {
+    let (bench, client, isolations) = bench().await;
+    let client = client.guarded(one_an_hour()).unwrap();
+    bench.emulator.fault(FaultRule::new("isolate", StatusFault::new(400))).unwrap();
+    assert!(client.send(&isolations[0]).await.unwrap_err().is_invalid_request());
+    client.send(&isolations[2]).await.unwrap();
+    assert!(client.send(&isolations[0]).await.unwrap_err().is_guarded());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_raw_call_that_was_turned_away_again_and_again_is_not_counted() {
     let (bench, client, isolations) = bench().await;
     let client = client.guarded(one_an_hour()).unwrap();
