@@ -67,7 +67,15 @@ impl Client {
         let mut order: Vec<u32> = (0..).take(entries.len()).collect();
         order.sort_by(|a, b| key(&entries, *a).cmp(key(&entries, *b)));
         let pauses = Pauses::default();
-        WaitAll { client: self.clone(), entries, order, pauses, cursor: 0, missing: HashMap::new() }
+        WaitAll {
+            client: self.clone(),
+            entries,
+            order,
+            pauses,
+            cursor: 0,
+            singles: 0,
+            missing: HashMap::new(),
+        }
     }
 
     fn entry(&self, handle: &ActionHandle) -> Entry {
@@ -93,6 +101,8 @@ pub struct WaitAll {
     pauses: Pauses,
     /// Where asking for what no list shows goes on.
     cursor: usize,
+    /// And where asking singly does.
+    singles: usize,
     /// What isn't found by its id either.
     missing: HashMap<usize, Missing>,
 }
@@ -303,7 +313,12 @@ impl WaitAll {
                 }
             }
             rest.retain(|at| !found.get(*at).copied().unwrap_or(true));
-            rest.truncate(SINGLES);
+            if rest.len() > SINGLES {
+                let from = self.singles % rest.len();
+                rest.rotate_left(from);
+                rest.truncate(SINGLES);
+                self.singles = from + SINGLES;
+            }
         }
         for at in rest {
             let Some(id) = self.entries.get(at).map(|entry| entry.id.clone()) else { continue };

@@ -88,7 +88,7 @@ async fn five_thousand_actions_cost_a_few_reads_a_minute_and_come_out_in_order()
         assert!(busiest <= 100, "{busiest} reads in a minute, pages of {page_size}");
         if page_size == "10000" {
             let reads = emulator.stats().operations.values().sum::<u64>();
-            assert!(reads < 60, "{reads} reads in eight minutes");
+            assert!(reads < 43, "{reads} reads in eight minutes, 25 of them singly at the end");
         }
     }
 }

@@ -95,6 +95,21 @@ async fn an_id_that_no_path_can_hold_is_in_no_list() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_list_shows_and_does_not_end_keeps_none_of_the_others_from_being_read() {
+    let (emulator, client, machines) = fleet(40, Emulator::builder());
+    for id in &machines[..20] {
+        emulator.set_offline(id, None).unwrap();
+    }
+    let handles = isolate(&emulator, &client, &machines);
+    for handle in &handles {
+        assert!(emulator.unlist_action(handle.id().as_str()));
+    }
+    let outcomes = client.wait_all(&handles).within(10 * MINUTE).await;
+    let kinds = by_kind(&outcomes);
+    assert_eq!((kinds["Done"], kinds["StillRunning"]), (20, 20), "{kinds:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_role_is_the_trouble_of_all() {
     const MISSING: &str = r#"{"error":{"code":"Forbidden","message":"Missing application roles. API required roles: Machine.Read.All, application roles: X.","target":"c0ffee00-0000-4000-8000-000000000000"}}"#;
     let (emulator, client, machines) = fleet(3, Emulator::builder().settle(30 * MINUTE));
