@@ -76,9 +76,10 @@ async fn contain(count: usize, faults: bool) -> Result<ExitCode, Box<dyn Error>>
     let (outcomes, interrupted) = outcomes(&mut run).await;
     let submitted: Vec<_> = outcomes.iter().filter_map(|o| o.result.as_ref().ok()).collect();
     // After a Ctrl-C the last look goes ahead of what waits for the quota.
-    let (reader, patience) = match interrupted {
-        true => (client.urgent(), Duration::ZERO),
-        false => (client, Duration::from_secs(60)),
+    let (reader, patience) = if interrupted {
+        (client.urgent(), Duration::ZERO)
+    } else {
+        (client, Duration::from_secs(60))
     };
     let ends = reader.wait_all(submitted).within(patience).await;
 
