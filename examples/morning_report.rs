@@ -2,10 +2,11 @@
 //!
 //! `morning_report --emulator` plays a night on the emulator first; otherwise the tenant comes from `DEFENDER_*`. It only
 //! reads, so no `--live` is asked for. Exit status: 0 if nothing waits for anybody, 1 if a review is overdue or a state
-//! isn't known, 2 for wrong usage or when it could not be read.
+//! isn't known, 2 for wrong usage or when it could not be read, 3 when the report could not be written.
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +20,10 @@ use defender_response::{
 async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let client = match arguments.as_slice() {
-        ["--emulator"] => after_a_night().await,
-        [] => tenant(),
-        _ => Err("there is no such option".into()),
+    let (head, client) = match arguments.as_slice() {
+        ["--emulator"] => ("On the emulator: no tenant is asked.\n\n", after_a_night().await),
+        [] => ("", tenant()),
+        _ => ("", Err("there is no such option".into())),
     };
     let report = match client {
         Ok(client) => client.containments().await.map_err(Into::into),
@@ -30,17 +31,27 @@ async fn main() -> ExitCode {
     };
     match report {
         Ok(containments) => {
-            print!("{}", table(&containments));
+            let report = head.to_owned() + &table(&containments);
+            let mut to = std::io::stdout().lock();
+            if let Err(error) = to.write_all(report.as_bytes()).and_then(|()| to.flush()) {
+                warn(&format!("morning_report: the report could not be written: {error}"));
+                return ExitCode::from(3);
+            }
             let waits = containments.iter().any(|c| c.is_overdue() || is_unknown(c));
             if waits { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
         Err(problem) => {
-            eprintln!(
+            warn(&format!(
                 "morning_report: {problem}\nusage: morning_report [--emulator], or set DEFENDER_TENANT_ID and its companions"
-            );
+            ));
             ExitCode::from(2)
         }
     }
+}
+
+/// Without an error output there is nobody to tell.
+fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn table(containments: &[Containment]) -> String {
@@ -103,7 +114,6 @@ fn is_unknown(containment: &Containment) -> bool {
 
 /// An emulated company after nine hours in which it was isolated, released, contained and forgotten.
 async fn after_a_night() -> Result<Client, Box<dyn Error>> {
-    println!("On the emulator: no tenant is asked.\n");
     let clock =
         Arc::new(TestClock::starting_at(SystemClock.wall().minus(Duration::from_secs(9 * 3600))));
     let emulator =

@@ -9,10 +9,13 @@ use super::{Client, ClientBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::{About, Act, Guard, Keeper, Pass, Subject};
 use crate::model::Machine;
-use crate::operation::{Call, Operation, Spec};
+use crate::operation::{Call, Operation, Safety, Spec};
 use crate::reads::{GetMachine, GetMachineAction};
 use crate::send::{Course, Witness};
 use crate::types::MachineId;
+
+/// The guards of a client, with what they have counted.
+pub(crate) type Keepers = Arc<[Arc<Keeper>]>;
 
 /// For how long what was read of a machine is believed.
 const FRESH: Duration = Duration::from_secs(2);
@@ -42,6 +45,18 @@ impl Client {
         let mut client = self.clone();
         client.guards = with(&self.guards, [guard])?;
         Ok(client)
+    }
+
+    /// The guards with what their limits have counted, and for how long that matters; `None` without a limit.
+    pub(crate) fn counts(&self) -> Option<(Keepers, Duration)> {
+        let longest = self.guards.iter().filter_map(|keeper| keeper.longest_window()).max()?;
+        Some((Arc::clone(&self.guards), longest))
+    }
+
+    /// A client made anew, by whose guards' counts it goes on.
+    pub(crate) fn kept_by(mut self, keepers: Keepers) -> Self {
+        self.guards = keepers;
+        self
     }
 
     /// Leave for a call that changes something, or the rule that forbids it. `expected` is the name its machine has to have.
@@ -159,6 +174,39 @@ impl Client {
     }
 }
 
+/// Whether a call that isn't a GET is a change: a program's own operation may say that it reads, and what it does to machines
+/// is a change all the same.
+pub(super) fn changes<O: Operation>(operation: &O, call: &Call) -> bool {
+    if operation.safety() != Safety::Read {
+        return true;
+    }
+    let first = call.segments().next().unwrap_or_default();
+    ["machines", "machineactions"].iter().any(|name| first.eq_ignore_ascii_case(name))
+}
+
+/// An operation that changes something and may say that it reads.
+pub(super) struct Changing<'a, O>(pub(super) &'a O);
+
+impl<O: Operation> Operation for Changing<'_, O> {
+    type Output = O::Output;
+    const SPEC: &'static Spec = O::SPEC;
+
+    fn call(&self) -> Result<Call> {
+        self.0.call()
+    }
+
+    fn safety(&self) -> Safety {
+        match self.0.safety() {
+            Safety::Read => Safety::Once,
+            other => other,
+        }
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<O::Output> {
+        self.0.decode(body)
+    }
+}
+
 fn may_have_been_done(error: &Error) -> bool {
     error.is_outcome_unknown()
         || error.is_service()
@@ -170,7 +218,7 @@ fn may_have_been_done(error: &Error) -> bool {
 pub(super) fn with(
     keepers: &[Arc<Keeper>],
     guards: impl IntoIterator<Item = Guard>,
-) -> Result<Arc<[Arc<Keeper>]>> {
+) -> Result<Keepers> {
     let mut all = keepers.to_vec();
     for guard in guards {
         guard.check()?;
@@ -193,7 +241,7 @@ fn as_expected(expected: &str, machine: &Machine) -> Result<(), String> {
     let name = machine.computer_dns_name.as_deref().unwrap_or_default().trim_end_matches('.');
     let label = name.split('.').next().unwrap_or_default();
     let same = |own: &str| !own.is_empty() && own.to_lowercase() == expected.to_lowercase();
-    if same(name) || (!expected.contains('.') && same(label)) {
+    if same(name) || same(label) {
         return Ok(());
     }
     Err(format!("the machine isn't the one that was expected, {expected:?}"))

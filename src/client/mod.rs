@@ -14,18 +14,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use http::Method;
 use url::Url;
 
 use crate::audit::{Auditor, Told};
 use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
-use crate::guard::{Guard, Keeper};
+use crate::guard::Guard;
 use crate::operation::{Operation, Preview, Safety, Spec};
 use crate::region::{Region, parse_base};
 use crate::send::{Budget, Course, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
 use crate::types::{Timestamp, is_guid};
+pub(crate) use guarding::Keepers;
 pub(crate) use place::Place;
 pub(crate) use turns::{Turn, Turns, Unlisted, Unseen};
 
@@ -56,7 +58,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 pub struct Client {
     shared: Arc<Shared>,
     terms: Terms,
-    guards: Arc<[Arc<Keeper>]>,
+    guards: Keepers,
     auditor: Arc<Auditor>,
 }
 
@@ -127,10 +129,18 @@ impl Client {
     /// # Errors
     /// Every kind that [`ErrorKind`](crate::ErrorKind) lists but those about how an action ended.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
-        if operation.safety() == Safety::Read {
+        if operation.safety() == Safety::Read && O::SPEC.method == Method::GET {
             return self.send_read(operation).await;
         }
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
+        if !guarding::changes(operation, &call) {
+            let witness = Witness::new(O::SPEC.name, call);
+            let outcome =
+                self.sender_for(Safety::Read).send_watched(operation, self.terms, &witness).await;
+            witness.told();
+            return outcome;
+        }
+        let operation = &guarding::Changing(operation);
         let pass = self.admit(O::SPEC, &call, None).await?;
         let witness = Witness::new(O::SPEC.name, call);
         let record = self.audit(O::SPEC, witness.call())?;

@@ -86,7 +86,7 @@ impl Client {
     ///
     /// # Errors
     /// From [`survey`](FanOut::survey): [`is_conflict`](Error::is_conflict) for a record of another tenant, application or
-    /// cloud.
+    /// cloud; [`is_invalid_input`](Error::is_invalid_input) for a `run` that is no key of a fan-out.
     pub fn resume_fan_out(&self, record: FanOutRecord) -> FanOut {
         let open: Vec<_> = record.open().cloned().collect();
         let mut fan_out = self.fan_out(record.verb, open, record.comment);
@@ -160,6 +160,7 @@ impl FanOut {
             return Err(of(error.advising("say at_most() if that is what is meant")));
         }
         self.comment.render().map_err(of)?;
+        record::check_run(&self.run).map_err(of)?;
         let place = self.client.place().await.map_err(of)?;
         if let Some(stored) = &self.place {
             stored.check(&place, "the record").map_err(of)?;
@@ -180,9 +181,11 @@ impl FanOut {
             waiting: VecDeque::from(self.machines),
             under_way: JoinSet::new(),
             begun: Vec::new(),
+            earlier: self.done.len(),
+            failed: self.done.iter().filter(|done| done.error.is_some()).count(),
             done: self.done,
-            failed: 0,
             stopped: None,
+            is_halted: false,
         })
     }
 }

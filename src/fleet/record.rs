@@ -1,8 +1,12 @@
 //! What was done and what is left, as data.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Verb;
+use crate::actions::reference_of;
+use crate::error::Error;
+use crate::model::ActionStatus;
 use crate::types::{ActionId, MachineId};
 
 /// A fan-out as data: what became of each machine so far, and which are left. It holds no secret.
@@ -21,7 +25,9 @@ pub struct FanOutRecord {
     pub app: String,
     /// The cloud.
     pub cloud: String,
-    /// The key by which its submissions are found again ([`MachineHandle::keyed`](crate::MachineHandle::keyed)).
+    /// The key by which its submissions are found again ([`MachineHandle::keyed`](crate::MachineHandle::keyed)): with another one
+    /// they would be made a second time.
+    #[serde(deserialize_with = "run_key")]
     pub run: String,
     /// What is done.
     pub verb: Verb,
@@ -44,6 +50,7 @@ impl FanOutRecord {
 
 /// What became of one machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Done {
     /// The machine.
@@ -54,18 +61,38 @@ pub struct Done {
     /// How the submission came to its action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<String>,
-    /// The action, to be waited for with [`Client::action`](crate::Client::action).
+    /// The action, to be waited for with [`Client::action`](crate::Client::action). Beside an error it is an earlier one of this
+    /// fan-out, which was followed by its opposite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionId>,
+    /// How the action stood then: one that was found again may have been cancelled meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ActionStatus>,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The reference by which a submission can be looked for whose outcome isn't known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Whether it is certain that nothing was submitted.
+    /// Whether it is certain that nothing was submitted, by this run or by those before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nothing_done: bool,
+}
+
+/// Whether it is a key as [`FanOut`](super::FanOut) makes them.
+pub(super) fn check_run(run: &str) -> Result<(), Error> {
+    if reference_of(&format!("[{run}] ")) == Some(run) {
+        return Ok(());
+    }
+    let what =
+        format!("the record's run isn't a key of a fan-out, such as dr-k3f9m2x7qa: {run:.40?}");
+    Err(Error::invalid_input(what))
+}
+
+fn run_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let run = String::deserialize(deserializer)?;
+    check_run(&run).map_err(D::Error::custom)?;
+    Ok(run)
 }
 
 /// Another version is refused, since what it means isn't known.

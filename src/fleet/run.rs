@@ -31,11 +31,11 @@ pub struct FanOutOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FanOutProgress {
-    /// How many machines are done with.
+    /// How many machines are done with, those of the record that is gone on with included.
     pub done: usize,
     /// How many of them ended in an error.
     pub failed: usize,
-    /// How many there are.
+    /// How many there are in all.
     pub machines: usize,
 }
 
@@ -58,8 +58,11 @@ pub struct FanOutRun {
     pub(super) under_way: JoinSet<(MachineId, Result<Submitted>)>,
     pub(super) begun: Vec<MachineId>,
     pub(super) done: Vec<Done>,
+    /// How many were done with by earlier runs.
+    pub(super) earlier: usize,
     pub(super) failed: usize,
     pub(super) stopped: Option<Error>,
+    pub(super) is_halted: bool,
 }
 
 impl FanOutRun {
@@ -71,7 +74,7 @@ impl FanOutRun {
 
     /// The next outcome, as they come; `None` when there is none any more.
     pub async fn next(&mut self) -> Option<FanOutOutcome> {
-        while self.stopped.is_none() && self.under_way.len() < self.at_once {
+        while !self.is_halted && self.stopped.is_none() && self.under_way.len() < self.at_once {
             let Some(machine) = self.waiting.pop_front() else { break };
             self.begun.push(machine.clone());
             let (verb, comment) = (self.verb, self.comment.clone());
@@ -99,6 +102,12 @@ impl FanOutRun {
         Some(FanOutOutcome { machine, name, result })
     }
 
+    /// Begins nothing new: [`next`](Self::next) then gives the outcomes of what is under way, and the record names the rest as
+    /// left. `next` may be dropped and called again, so that it can be raced with a signal.
+    pub fn halt(&mut self) {
+        self.is_halted = true;
+    }
+
     /// Why it stopped before all machines were dealt with, if it did: an error that each would have met, or the first
     /// unknown outcome.
     #[must_use]
@@ -124,14 +133,23 @@ impl FanOutRun {
     }
 
     fn take(&mut self, machine: &MachineId, name: Option<String>, result: &Result<Submitted>) {
+        // One that was superseded was done by an earlier run.
+        let superseded = |error: &&Error| error.is_superseded();
+        let action = match result {
+            Ok(submitted) => Some(submitted.action()),
+            Err(error) => Some(error).filter(superseded).and_then(Error::action),
+        };
         let done = Done {
             machine: machine.clone(),
             name,
             disposition: result.as_ref().ok().map(|s| s.disposition().as_str().to_owned()),
-            action: result.as_ref().ok().map(|s| s.id().clone()),
+            action: action.map(|action| action.id.clone()),
+            status: action.map(|action| action.status.clone()),
             error: result.as_ref().err().map(ToString::to_string),
             reference: result.as_ref().err().and_then(Error::reference).map(str::to_owned),
-            nothing_done: result.as_ref().is_err_and(|error| !error.is_outcome_unknown()),
+            nothing_done: result
+                .as_ref()
+                .is_err_and(|error| !error.is_outcome_unknown() && !error.is_superseded()),
         };
         self.done.push(done);
         if let Err(error) = result {
@@ -144,7 +162,7 @@ impl FanOutRun {
         let progress = FanOutProgress {
             done: self.done.len(),
             failed: self.failed,
-            machines: self.summary.machines,
+            machines: self.earlier + self.summary.machines,
         };
         if let Some(tell) = &mut self.on_progress {
             tell(&progress);

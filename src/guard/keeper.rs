@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::subject::{About, Act};
 use super::{Guard, Limit};
@@ -78,6 +78,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// For how long what was counted may matter.
+    pub(crate) fn longest_window(&self) -> Option<Duration> {
+        self.guard.limits().iter().map(Limit::window).max()
+    }
+
     fn counted(&self) -> MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,8 +120,6 @@ impl Drop for Pass {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::Machine;
 

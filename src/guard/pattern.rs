@@ -5,9 +5,76 @@ use serde::{Deserialize, Serialize};
 /// Longer than any name.
 const LONGEST: usize = 300;
 
+/// The systems that the service is documented to name, or was seen to. A pattern that fits none of them is a mistake.
+const PLATFORMS: [&str; 36] = [
+    "Windows7",
+    "Windows8",
+    "Windows8Blue",
+    "Windows10",
+    "Windows10WVD",
+    "Windows11",
+    "WindowsServer",
+    "WindowsServer2008",
+    "WindowsServer2008R2",
+    "WindowsServer2012",
+    "WindowsServer2012R2",
+    "WindowsServer2016",
+    "WindowsServer2019",
+    "WindowsServer2022",
+    "WindowsServer2025",
+    "macOS",
+    "iOS",
+    "Android",
+    "Linux",
+    "AlmaLinux",
+    "AmazonLinux",
+    "CentOS",
+    "Debian",
+    "Fedora",
+    "OracleLinux",
+    "RedHat",
+    "RedHatEnterpriseLinux",
+    "RHEL",
+    "Rocky",
+    "RockyLinux",
+    "SLES",
+    "SUSE",
+    "SuseLinuxEnterpriseServer",
+    "Ubuntu",
+    "UbuntuLinux",
+    "UbuntuServer",
+];
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) struct Pattern(String);
+
+/// A pattern that is held to more, to be read from a file: a mistake is told where it stands.
+macro_rules! held_to {
+    ($name:ident, $check:ident) => {
+        #[derive(Deserialize)]
+        #[serde(try_from = "String")]
+        pub(super) struct $name(Pattern);
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                let pattern = Pattern::new(&text);
+                pattern.$check().map(|()| Self(pattern))
+            }
+        }
+
+        impl From<$name> for Pattern {
+            fn from(held: $name) -> Self {
+                held.0
+            }
+        }
+    };
+}
+
+held_to!(HostPattern, check_host);
+held_to!(PlatformPattern, check_platform);
 
 impl TryFrom<String> for Pattern {
     type Error = String;
@@ -38,6 +105,33 @@ impl Pattern {
             return Err(format!("a pattern is over-long or holds control characters: {text:.40?}"));
         }
         Ok(())
+    }
+
+    /// Whether a host's name can be like that: a list, a regular expression or an address never fits one.
+    pub(super) fn check_host(&self) -> Result<(), String> {
+        self.check()?;
+        let may_be = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | '*' | '?');
+        match self.0.chars().find(|c| !may_be(*c)) {
+            None => Ok(()),
+            Some(c) => Err(format!(
+                "{:?} is no pattern of a host's name, which doesn't hold {c:?}: it has letters, digits, '-', '.' and '_', and \
+                 '*' and '?' stand for others; each name is an entry of its own",
+                self.0
+            )),
+        }
+    }
+
+    /// Whether there is such a system.
+    pub(super) fn check_platform(&self) -> Result<(), String> {
+        self.check()?;
+        if PLATFORMS.iter().any(|platform| self.fits(platform)) {
+            return Ok(());
+        }
+        Err(format!(
+            "{:?} fits no system by the service's names, which are written without blanks, such as WindowsServer2022: {}",
+            self.0,
+            PLATFORMS.join(", ")
+        ))
     }
 
     pub(super) fn as_str(&self) -> &str {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::form::{ByName, some};
-use super::pattern::Pattern;
+use super::pattern::{HostPattern, Pattern, PlatformPattern};
 use super::subject::{About, Act};
 use crate::model::Machine;
 use crate::types::MachineId;
@@ -51,11 +51,17 @@ struct Marks {
     any: bool,
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     ids: Vec<MachineId>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "some_held::<_, HostPattern>"
+    )]
     names: Vec<Pattern>,
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     tags: Vec<Pattern>,
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "some_held::<_, PlatformPattern>"
+    )]
     platforms: Vec<Pattern>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     servers: bool,
@@ -63,6 +69,15 @@ struct Marks {
     high_value: bool,
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     operations: Vec<OperationName>,
+}
+
+fn some_held<'de, D, H>(deserializer: D) -> Result<Vec<Pattern>, D::Error>
+where
+    D: Deserializer<'de>,
+    H: Deserialize<'de> + Into<Pattern>,
+{
+    let held: Vec<H> = some(deserializer)?;
+    Ok(held.into_iter().map(Into::into).collect())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +144,8 @@ impl Rule {
         self
     }
 
-    /// Fits machines whose full name or first label is this: `*` stands for any characters, `?` for one.
+    /// Fits machines whose full name or first label is this: `*` stands for any characters, `?` for one. What no host's name
+    /// holds, such as a comma or a blank, is refused.
     pub fn name(mut self, pattern: &str) -> Self {
         self.0.names.push(Pattern::new(pattern));
         self.0.any = false;
@@ -143,7 +159,8 @@ impl Rule {
         self
     }
 
-    /// Fits machines with such a system, as the service names it: `WindowsServer2022`, `Linux`, `macOS`.
+    /// Fits machines with such a system, as the service names it: `WindowsServer2022`, `Linux`, `macOS`. A pattern that fits no
+    /// known system is refused.
     pub fn platform(mut self, pattern: &str) -> Self {
         self.0.platforms.push(Pattern::new(pattern));
         self.0.any = false;
@@ -179,7 +196,9 @@ impl Rule {
 
     pub(super) fn check(&self) -> Result<(), String> {
         let Marks { names, tags, platforms, operations, .. } = &self.0;
-        names.iter().chain(tags).chain(platforms).try_for_each(Pattern::check)?;
+        names.iter().try_for_each(Pattern::check_host)?;
+        tags.iter().try_for_each(Pattern::check)?;
+        platforms.iter().try_for_each(Pattern::check_platform)?;
         operations.iter().try_for_each(OperationName::check)
     }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::auth::TokenSource;
-use crate::client::{Client, ClientBuilder};
+use crate::client::{Client, ClientBuilder, Keepers};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::send::Terms;
@@ -65,6 +65,8 @@ struct Entry {
     tenant: String,
     settings: TenantSettings,
     client: Option<Client>,
+    /// What the guards of a client that was dropped have counted, and until when that matters.
+    counts: Option<(Keepers, Instant)>,
     used: Instant,
     was_connected: bool,
 }
@@ -110,7 +112,8 @@ impl Tenants {
             )));
         }
         let client = Some(client);
-        let entry = Entry { tenant, settings, client, used: now, was_connected: false };
+        let entry =
+            Entry { tenant, settings, client, counts: None, used: now, was_connected: false };
         state.tenants.insert(label, entry);
         Ok(())
     }
@@ -151,6 +154,11 @@ impl Tenants {
                 "the label {label:?} was given to another tenant meanwhile"
             )));
         }
+        let counted = entry.counts.take().filter(|(_, until)| now < *until);
+        let built = match counted {
+            Some((keepers, _)) => built.kept_by(keepers),
+            None => built,
+        };
         Ok(entry.client.get_or_insert(built).clone())
     }
 
@@ -190,9 +198,13 @@ impl State {
         self.swept = Some(now);
         for entry in self.tenants.values_mut() {
             let in_use = entry.client.as_ref().is_some_and(Client::is_in_use);
-            if !in_use && now.saturating_duration_since(entry.used) >= idle {
-                entry.client = None;
+            let is_idle = !in_use && now.saturating_duration_since(entry.used) >= idle;
+            if is_idle && let Some(client) = entry.client.take() {
+                entry.counts = client.counts().and_then(|(keepers, window)| {
+                    now.checked_add(window).map(|until| (keepers, until))
+                });
             }
+            entry.counts.take_if(|(_, until)| now >= *until);
         }
     }
 }

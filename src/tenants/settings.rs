@@ -51,8 +51,8 @@ impl TenantSettings {
         self
     }
 
-    /// As [`ClientBuilder::guard`]. A tenant is held against its own guards and against those of the defaults. A client that was
-    /// idle and is made anew has forgotten whom it acted on.
+    /// As [`ClientBuilder::guard`]. A tenant is held against its own guards and against those of the defaults. What their limits
+    /// have counted outlasts a client that was idle and is made anew, and is forgotten with a tenant that is taken out.
     pub fn guard(mut self, guard: Guard) -> Self {
         self.guards.push(guard);
         self

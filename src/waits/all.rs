@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::odata::Filter;
+use crate::operation::Operation;
 use crate::types::{ActionId, MachineId, Timestamp};
 
 /// The service gives an action up after three days and some 14 minutes.
@@ -66,7 +67,15 @@ impl Client {
         let mut order: Vec<u32> = (0..).take(entries.len()).collect();
         order.sort_by(|a, b| key(&entries, *a).cmp(key(&entries, *b)));
         let pauses = Pauses::default();
-        WaitAll { client: self.clone(), entries, order, pauses, cursor: 0, missing: HashMap::new() }
+        WaitAll {
+            client: self.clone(),
+            entries,
+            order,
+            pauses,
+            cursor: 0,
+            singles: 0,
+            missing: HashMap::new(),
+        }
     }
 
     fn entry(&self, handle: &ActionHandle) -> Entry {
@@ -92,6 +101,8 @@ pub struct WaitAll {
     pauses: Pauses,
     /// Where asking for what no list shows goes on.
     cursor: usize,
+    /// And where asking singly does.
+    singles: usize,
     /// What isn't found by its id either.
     missing: HashMap<usize, Missing>,
 }
@@ -106,9 +117,24 @@ struct Entry {
 enum Known {
     Nothing,
     /// Not ended by the last read; whole only at the deadline.
-    Running(Option<Timestamp>, ActionStatus, ActionType, Option<Box<MachineAction>>),
+    Running(Option<Timestamp>, ActionStatus, ActionType, Option<Box<LastSeen>>),
     Ended(Box<MachineAction>),
     Failed(Error),
+}
+
+/// What is still running at the deadline.
+#[derive(Debug)]
+struct LastSeen {
+    action: MachineAction,
+    source: Source,
+}
+
+/// Where an action was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// A list, which may show it as it was a while ago.
+    List,
+    Singly,
 }
 
 impl Known {
@@ -132,8 +158,10 @@ impl WaitAll {
     /// their order.
     ///
     /// Each result is what [`Wait::within`](super::Wait::within) would have given; a handle that is given twice has two.
-    /// A read that fails now and then doesn't end the wait, and one that no later read would get past is the result of all
-    /// that haven't ended. Dropping the future stops the reading and nothing else.
+    /// A read that fails now and then doesn't end the wait; one that no later read would get past, such as a missing role, is
+    /// the result of all that haven't ended, and what is refused of a single action is the result of that one. At the deadline
+    /// what lists show as running is read singly, some thirty at least; of what wasn't the error says that a list told it,
+    /// which may be late. Dropping the future stops the reading and nothing else.
     pub async fn within(mut self, limit: Duration) -> Vec<Result<MachineAction>> {
         let client = self.client.clone();
         let clock = client.clock();
@@ -144,7 +172,7 @@ impl WaitAll {
         let mut trouble = None;
         while self.entries.iter().any(|entry| entry.known.is_open()) {
             let left = deadline.left(clock);
-            let last = left.is_zero();
+            let (last, now) = (left.is_zero(), clock.now());
             let mut sweep = Sweep { began, last, patience: &mut patience, pace: &mut pace };
             let swept = tokio::time::timeout(left.max(LAST_READ), self.sweep(&mut sweep)).await;
             let late = || Error::new(ErrorKind::Timeout, "the list could not be read in time");
@@ -154,6 +182,9 @@ impl WaitAll {
                 Err(error) => self.fail(&error),
             }
             if last {
+                let left = LAST_READ.saturating_sub(clock.now().saturating_duration_since(now));
+                // What isn't read in time is told as it was seen.
+                let _ = tokio::time::timeout(left, self.confirm(&mut pace)).await;
                 break;
             }
             let open = self.entries.iter().filter(|entry| entry.known.is_open()).count();
@@ -177,9 +208,26 @@ impl WaitAll {
             }
             let Some(action) = list.next().await.transpose()? else { break };
             sweep.patience.read();
-            missing -= self.take(&action, sweep.last, &mut found);
+            missing -= self.take(&action, Source::List, sweep.last, &mut found);
         }
         self.ask_for_the_rest(sweep, &mut found).await
+    }
+
+    /// Reads singly what was only seen in a list, or earlier, as far as there are reads left: it may have ended.
+    async fn confirm(&mut self, pace: &mut Pace) {
+        let client = self.client.at_once();
+        for at in 0..self.entries.len() {
+            let Some(id) = self.entries.get(at).and_then(Entry::unconfirmed) else { continue };
+            if !pace.has_room(client.clock()) {
+                break;
+            }
+            pace.turn(client.clock(), true).await;
+            match client.send(&GetMachineAction::new(id.clone())).await {
+                Ok(action) => drop(self.take(&action, Source::Singly, true, &mut [])),
+                Err(error) if error.is_throttled() => break,
+                Err(_) => {}
+            }
+        }
     }
 
     /// What was created before this has ended, or is asked for by id.
@@ -207,7 +255,13 @@ impl WaitAll {
     }
 
     /// Notes what a read shows; how many entries it newly settles in this sweep.
-    fn take(&mut self, action: &MachineAction, whole: bool, found: &mut [bool]) -> usize {
+    fn take(
+        &mut self,
+        action: &MachineAction,
+        source: Source,
+        whole: bool,
+        found: &mut [bool],
+    ) -> usize {
         let id = action.id.as_str();
         let (entries, order) = (&mut self.entries, &self.order);
         let first = order.partition_point(|at| key(entries, *at) < id);
@@ -220,7 +274,7 @@ impl WaitAll {
             if !entry.known.is_open() {
                 continue;
             }
-            entry.known = Known::of(action, whole);
+            entry.known = Known::of(action, source, whole);
             self.missing.remove(&at);
             if let Some(found) = found.get_mut(at)
                 && !std::mem::replace(found, true)
@@ -245,6 +299,8 @@ impl WaitAll {
             rest.rotate_left(from);
             rest.truncate(LISTS * IDS);
             self.cursor = from + rest.len();
+            self.refuse_what_no_path_holds(&rest);
+            rest.retain(|at| self.is_open(*at));
             for ids in rest.chunks(IDS) {
                 sweep.turn(client.clock()).await;
                 let ids = ids.iter().filter_map(|at| self.entries.get(*at));
@@ -253,33 +309,57 @@ impl WaitAll {
                 };
                 let mut list = client.actions().list(filter);
                 while let Some(action) = list.next().await.transpose()? {
-                    self.take(&action, sweep.last, found);
+                    self.take(&action, Source::List, sweep.last, found);
                 }
             }
             rest.retain(|at| !found.get(*at).copied().unwrap_or(true));
-            rest.truncate(SINGLES);
+            if rest.len() > SINGLES {
+                let from = self.singles % rest.len();
+                rest.rotate_left(from);
+                rest.truncate(SINGLES);
+                self.singles = from + SINGLES;
+            }
         }
         for at in rest {
             let Some(id) = self.entries.get(at).map(|entry| entry.id.clone()) else { continue };
             sweep.turn(client.clock()).await;
             match client.send(&GetMachineAction::new(id)).await {
                 Ok(action) => {
-                    self.take(&action, sweep.last, found);
+                    self.take(&action, Source::Singly, sweep.last, found);
                 }
-                // One action's trouble isn't all the others'.
                 Err(error) if error.is_not_found() => {
                     let missing = self.missing.entry(at).or_default();
-                    if !missing.may_be_found(client.clock().now())
-                        && let Some(entry) = self.entries.get_mut(at)
-                    {
-                        entry.known = Known::Failed(error);
+                    if !missing.may_be_found(client.clock().now()) {
+                        self.fail_one(at, error);
                     }
                 }
                 Err(error) if error.may_pass() => {}
-                Err(error) => return Err(error),
+                Err(error) if concerns_all(&error) => return Err(error),
+                // One action's trouble isn't all the others'.
+                Err(error) => self.fail_one(at, error),
             }
         }
         Ok(())
+    }
+
+    fn is_open(&self, at: usize) -> bool {
+        self.entries.get(at).is_some_and(|entry| entry.known.is_open())
+    }
+
+    /// An id that no path can hold spoils no list.
+    fn refuse_what_no_path_holds(&mut self, rest: &[usize]) {
+        for at in rest {
+            let Some(entry) = self.entries.get_mut(*at) else { continue };
+            if let Err(error) = GetMachineAction::new(entry.id.clone()).call() {
+                entry.known = Known::Failed(error.of(GetMachineAction::SPEC.name, ""));
+            }
+        }
+    }
+
+    fn fail_one(&mut self, at: usize, error: Error) {
+        if let Some(entry) = self.entries.get_mut(at) {
+            entry.known = Known::Failed(error);
+        }
     }
 
     fn fail(&mut self, error: &Error) {
@@ -296,17 +376,22 @@ impl WaitAll {
             Known::Failed(error) => Err(error),
             Known::Nothing => Err(unread("the action", trouble.cloned()).of("wait", id.as_str())),
             Known::Running(created, status, kind, whole) => {
-                let action = whole.map_or_else(
-                    || {
+                let (action, doubt) = match whole.map(|seen| *seen) {
+                    Some(LastSeen { action, source: Source::Singly }) => (action, None),
+                    Some(LastSeen { action, source: Source::List }) => {
+                        (action, Some("it was seen so by a list, which may be late"))
+                    }
+                    None => {
                         let mut action = MachineAction::new(id.clone(), kind, status);
                         action.creation_date_time_utc = created;
-                        action
-                    },
-                    |whole| *whole,
-                );
+                        (action, Some("it was seen so before the last look, and may have ended"))
+                    }
+                };
                 let reported =
                     action.machine_id.as_ref().and_then(|id| reports.get(id.as_str()).copied());
-                Err(with_cause(still_running(&id, action, now, reported), trouble.cloned()))
+                let error = still_running(&id, action, now, reported);
+                let error = doubt.into_iter().fold(error, Error::adding);
+                Err(with_cause(error, trouble.cloned()))
             }
         });
         told.collect()
@@ -314,21 +399,40 @@ impl WaitAll {
 
     fn running(&self) -> impl Iterator<Item = &MachineId> {
         self.entries.iter().filter_map(|entry| match &entry.known {
-            Known::Running(_, _, _, whole) => whole.as_ref()?.machine_id.as_ref(),
+            Known::Running(_, _, _, whole) => whole.as_ref()?.action.machine_id.as_ref(),
             _ => None,
         })
     }
 }
 
 impl Known {
-    fn of(action: &MachineAction, whole: bool) -> Self {
+    fn of(action: &MachineAction, source: Source, whole: bool) -> Self {
         if action.status.is_terminal() {
             return Self::Ended(Box::new(action.clone()));
         }
         let (status, kind) = (action.status.clone(), action.action_type.clone());
-        let whole = whole.then(|| Box::new(action.clone()));
+        let whole = whole.then(|| Box::new(LastSeen { action: action.clone(), source }));
         Self::Running(action.creation_date_time_utc, status, kind, whole)
     }
+}
+
+impl Entry {
+    /// The id of what is running by a list alone, or wasn't seen by the last look.
+    fn unconfirmed(&self) -> Option<&ActionId> {
+        let Known::Running(_, _, _, seen) = &self.known else { return None };
+        let singly = seen.as_ref().is_some_and(|seen| seen.source == Source::Singly);
+        (!singly).then_some(&self.id)
+    }
+}
+
+/// Each further read would meet with the same.
+fn concerns_all(error: &Error) -> bool {
+    let lacks_a_role = error.is_permission_denied() && !error.missing_roles().is_empty();
+    lacks_a_role
+        || error.is_unauthorized()
+        || error.is_sign_in()
+        || error.is_unlicensed()
+        || error.is_configuration()
 }
 
 /// What one sweep goes by.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::updates::Updates;
 use super::watch::{Deadline, Watch};
 use super::words::{describe, still_running, unread, verdict, with_cause};
-use crate::actions::{ActionHandle, Comment};
+use crate::actions::{ActionHandle, CancelMachineAction, Comment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::MachineAction;
+use crate::operation::Operation;
 
 impl ActionHandle {
     /// Waits for the action's end; [`Wait::within`] says for how long.
@@ -92,8 +93,13 @@ impl Wait {
     /// [`is_action_failed`](Error::is_action_failed), [`is_action_cancelled`](Error::is_action_cancelled),
     /// [`is_action_timed_out`](Error::is_action_timed_out) when it ended otherwise, and
     /// [`is_still_running`](Error::is_still_running) when it hasn't by then: all hold the action. What ends
-    /// the wait early is an error that no later read would get past, such as a missing role.
+    /// the wait early is an error that no later read would get past, such as a missing role. A comment for
+    /// [`cancel_on_deadline`](Self::cancel_on_deadline) that can't be sent is refused before the first read.
     pub async fn within(mut self, limit: Duration) -> Result<MachineAction> {
+        if let Some(comment) = &self.cancel {
+            let id = self.watch.handle.id().as_str();
+            comment.render().map_err(|error| error.of(CancelMachineAction::SPEC.name, id))?;
+        }
         let deadline = Deadline::after(self.watch.clock(), limit);
         let mut reported = None;
         loop {

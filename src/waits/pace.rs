@@ -17,14 +17,24 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(super) struct Pace(VecDeque<Instant>);
 
 impl Pace {
+    /// Whether the last sweep may read once more without waiting.
+    pub(super) fn has_room(&mut self, clock: &dyn Clock) -> bool {
+        self.forget(clock.now());
+        self.0.len() < WITH_THE_LAST
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.0.front().is_some_and(|at| now.saturating_duration_since(*at) > MINUTE) {
+            self.0.pop_front();
+        }
+    }
+
     /// Waits until one more read is in order.
     pub(super) async fn turn(&mut self, clock: &dyn Clock, last: bool) {
         let reads = if last { WITH_THE_LAST } else { READS };
         loop {
             let now = clock.now();
-            while self.0.front().is_some_and(|at| now.saturating_duration_since(*at) > MINUTE) {
-                self.0.pop_front();
-            }
+            self.forget(now);
             match self.0.front() {
                 Some(first) if self.0.len() >= reads => {
                     let passed = now.saturating_duration_since(*first);

@@ -13,9 +13,9 @@ use defender_response::{
 
 use crate::script::{emulated, signing_in_to};
 
-const ISOLATE: Verb = Verb::Isolate(IsolationType::Full);
+pub const ISOLATE: Verb = Verb::Isolate(IsolationType::Full);
 
-fn fleet(count: usize) -> (Emulator, Client, Vec<MachineId>) {
+pub fn fleet(count: usize) -> (Emulator, Client, Vec<MachineId>) {
     let (emulator, client) = emulated(Emulator::builder().fleet(count));
     let machines = emulator.machines();
     let ids = machines.iter().rev().take(count).map(|m| m.id.parse().unwrap()).collect();
@@ -33,7 +33,7 @@ fn restarted(emulator: &Emulator) -> Client {
         .unwrap()
 }
 
-fn isolations(emulator: &Emulator) -> usize {
+pub fn isolations(emulator: &Emulator) -> usize {
     emulator.journal().iter().filter(|e| e.operation == "isolate" && e.effect).count()
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use defender_response::emulator::{AppSetup, Emulator, MachineSetup, Standing, TenantSetup};
 use defender_response::model::{AlertStatus, Classification, Determination};
 use defender_response::{
-    ClientSecret, ClosingPolicy, Connection, ConsentOutcome, ConsentRequest, Region,
-    TenantSettings, Tenants, TestClock, Token, TokenError, TokenRequest, TokenSource,
+    ClientSecret, ClosingPolicy, Connection, ConsentOutcome, ConsentRequest, Guard, IsolationType,
+    Limit, Region, TenantSettings, Tenants, TestClock, Token, TokenError, TokenRequest,
+    TokenSource,
 };
 use tokio::task::JoinSet;
 
@@ -128,8 +129,13 @@ async fn clients_are_made_on_demand_and_dropped_when_idle() {
         tenants.client("customer-3").unwrap();
     }
     assert_eq!(tenants.ready(), 1);
-    tenants.client("customer-4").unwrap();
-    assert_eq!(tenants.ready(), 2);
+    let held = tenants.client("customer-4").unwrap();
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        tenants.client("customer-3").unwrap();
+    }
+    assert_eq!(tenants.ready(), 2, "one that somebody holds isn't made a second time");
+    drop(held);
 }
 
 #[tokio::test]
@@ -249,4 +255,45 @@ fn a_consent_callback_is_believed_only_with_its_state() {
     assert!(ConsentRequest::new(Region::Global, "app", redirect).is_err());
     assert!(ConsentRequest::new(Region::Global, APP, "http://soc.example").is_err());
     assert!(ConsentRequest::new(Region::Global, APP, "http://localhost:8080/x").is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_idle_has_not_forgotten_what_its_limits_counted() {
+    let clock = Arc::new(TestClock::starting_at("2026-03-01T03:00:00Z".parse().unwrap()));
+    let roles = AppSetup::new(APP, "s3cret").roles(["Machine.Read.All", "Machine.Isolate"]);
+    let machines = (2..=4).map(|n| MachineSetup::new(format!("ws-{n}.customer.example")));
+    let emulator = Emulator::builder()
+        .clock(clock.clone())
+        .tenant(customer(1, roles).machines(machines))
+        .tenant(customer(2, app()))
+        .build();
+    let tenants = Tenants::builder(|tenant| ClientSecret::new(tenant, APP, "s3cret"))
+        .transport(emulator.transport())
+        .clock(clock)
+        .idle_after(Duration::from_secs(600))
+        .build()
+        .unwrap();
+    let limited = TenantSettings::new().guard(Guard::new().at_most(Limit::new(1, 60)));
+    tenants.add("one", tenant_id(1), limited).unwrap();
+    tenants.add("two", tenant_id(2), TenantSettings::new()).unwrap();
+    let isolate = async |n: usize| {
+        let client = tenants.client("one").unwrap();
+        let name = format!("ws-{n}.customer.example");
+        let machine = client.machines().by_name(&name).await.unwrap();
+        client.machine(&machine.id).isolate(IsolationType::Full, "INC-4711").await
+    };
+    // Others keep the sweep going.
+    let minutes = async |n: usize| {
+        for _ in 0..n {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            tenants.client("two").unwrap();
+        }
+    };
+    let _ = isolate(1).await.unwrap();
+    minutes(50).await;
+    assert_eq!(tenants.ready(), 1, "it was dropped");
+    let told = isolate(2).await.unwrap_err();
+    assert!(told.is_guarded() && told.to_string().contains("at_most[0]"), "{told}");
+    minutes(15).await;
+    let _ = isolate(2).await.expect("an hour has passed");
 }

@@ -80,3 +80,13 @@ async fn without_a_tenant_it_says_what_is_missing() {
     command.arg("--emulate");
     assert_eq!(run(command).await.0, 2);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_can_not_be_written_is_told_by_the_exit_status() {
+    let mut command = morning_report();
+    command.arg("--emulator");
+    let (status, said) = crate::fleet_example::with_a_full_output(command);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.contains("could not be written") && !said.contains("panicked"), "{said}");
+}

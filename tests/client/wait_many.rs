@@ -14,20 +14,20 @@ use crate::truth::{seconds, sent};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn fleet(count: usize, builder: EmulatorBuilder) -> (Emulator, Client, Vec<String>) {
+pub fn fleet(count: usize, builder: EmulatorBuilder) -> (Emulator, Client, Vec<String>) {
     let (emulator, client) = emulated(builder.fleet(count));
     let machines = emulator.machines().into_iter().rev().take(count);
     let machines = machines.map(|machine| machine.id).collect();
     (emulator, client, machines)
 }
 
-fn isolate(emulator: &Emulator, client: &Client, machines: &[String]) -> Vec<ActionHandle> {
+pub fn isolate(emulator: &Emulator, client: &Client, machines: &[String]) -> Vec<ActionHandle> {
     let isolate = |id: &String| emulator.act(Actor::OtherApp, id, Act::Isolate, "c").unwrap();
     machines.iter().map(|id| client.action(isolate(id).parse::<ActionId>().unwrap())).collect()
 }
 
 /// The most reads of any kind that arrived within a minute.
-fn busiest_minute(emulator: &Emulator) -> usize {
+pub fn busiest_minute(emulator: &Emulator) -> usize {
     let reads: Vec<_> = emulator
         .journal()
         .into_iter()
@@ -40,7 +40,7 @@ fn busiest_minute(emulator: &Emulator) -> usize {
     reads.iter().map(within).max().unwrap_or(0)
 }
 
-fn by_kind(
+pub fn by_kind(
     outcomes: &[Result<defender_response::model::MachineAction, Error>],
 ) -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
@@ -88,7 +88,7 @@ async fn five_thousand_actions_cost_a_few_reads_a_minute_and_come_out_in_order()
         assert!(busiest <= 100, "{busiest} reads in a minute, pages of {page_size}");
         if page_size == "10000" {
             let reads = emulator.stats().operations.values().sum::<u64>();
-            assert!(reads < 40, "{reads} reads in eight minutes");
+            assert!(reads < 43, "{reads} reads in eight minutes, 25 of them singly at the end");
         }
     }
 }

@@ -223,6 +223,9 @@ fn a_mistake_in_code_is_refused_too() {
     for guard in [
         Guard::new().never(Rule::new().operation("izolate")),
         Guard::new().only(Rule::new().name(" ")),
+        Guard::new().never(Rule::new().name("dc01, dc02")),
+        Guard::new().never(Rule::new().platform("Windows Server 2022")),
+        Guard::new().only(Rule::new().servers().platform("WindwsServer*")),
         Guard::new().at_most(Limit::new(1, 1).operation("get_machine")),
     ] {
         assert!(client().guard(guard).build().unwrap_err().is_configuration());

@@ -4,7 +4,9 @@ mod deeds;
 mod dropping;
 mod faults;
 mod guarded;
+mod held;
 mod on_sockets;
+mod own_reads;
 mod table;
 
 use std::sync::Arc;
