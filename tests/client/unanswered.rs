@@ -168,7 +168,7 @@ async fn a_lease_is_not_said_to_be_over_while_its_release_may_be_armed() {
     emulator.set("opposite_action", "accepted").unwrap();
     emulator.act(Actor::Analyst, id, Act::Isolate, "mine now").unwrap();
     let ended = lease.release(&client, "c").within(MINUTE).await;
-    assert!(ended.as_ref().is_err_and(|e| e.is_timeout()), "{ended:?}");
+    assert!(ended.as_ref().is_err_and(defender_response::Error::is_timeout), "{ended:?}");
     // A restriction that went unanswered is none of its business.
     emulator.cancel_as(Actor::Analyst, &ours, "no").unwrap();
     seconds(200).await;
