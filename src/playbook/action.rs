@@ -23,7 +23,8 @@ pub trait Action: Send + Sync {
     /// What is known about it.
     fn about(&self) -> About;
 
-    /// Does it. In mode `plan` the client lets reads through and nothing else.
+    /// Does it. In a plan ([`Job::plan`]) the client lets reads through and nothing else. Where there is an approval it is
+    /// planned once more first, and not done if the plan's result is another one by now.
     async fn act(&self, job: Job<'_>) -> Outcome;
 
     /// What an approval is bound to beside the arguments, such as what a file that they name holds. [`act`](Self::act) is
@@ -130,6 +131,8 @@ pub struct Job<'a> {
     pub data: Option<&'a Path>,
     /// What [`Action::approved_with`] gave where an approval was held against it, or a plan is made for one.
     pub approved: Option<&'a [u8]>,
+    /// What an approved plan would do.
+    pub(super) leave: Option<&'a [Value]>,
     /// What was written so far.
     pub(super) ledger: &'a Ledger,
 }
@@ -177,6 +180,8 @@ pub struct Outcome {
     pub error: Option<Fault>,
     /// An action whose end may be waited for.
     pub(super) watch: Option<Watch>,
+    /// Of a plan: what it would do, where `result.would_send` doesn't say it.
+    pub(super) does: Option<Vec<Value>>,
 }
 
 /// A machine action to wait for, and how it is shown.
@@ -200,6 +205,7 @@ impl Outcome {
             warnings: Vec::new(),
             error: None,
             watch: None,
+            does: None,
         }
     }
 

@@ -93,7 +93,7 @@ impl Request {
         if ids.into_iter().flatten().any(|id| longer(id, LONGEST_ID)) {
             return wrong("run: an id has 200 characters at most");
         }
-        if let Some(Approval { by, plan_id }) = &self.approval
+        if let Some(Approval { by, plan_id, .. }) = &self.approval
             && [by, plan_id].into_iter().any(|text| text.is_empty() || longer(text, LONGEST_ID))
         {
             return wrong("approval: by and plan_id have 1 to 200 characters each");
@@ -144,6 +144,11 @@ pub struct Approval {
     /// What: `plan_id` of the answer in mode `plan`.
     #[schemars(length(min = 1, max = 200))]
     pub plan_id: String,
+    /// Until when. Without it the approval holds for the same plan for as long, and as often, as it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub expires: Option<Timestamp>,
 }
 
 /// What became of a call.

@@ -114,3 +114,81 @@ async fn what_says_that_it_only_reads_changes_nothing() {
     let response = runner.run(&Request::new("sly", json!({}))).await;
     assert_eq!(effects(&emulator, "isolate"), 0, "{}", response.to_json());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_is_for_what_the_plan_would_do() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let domain = |name: &str| {
+        json!({"type": "indicator", "id": format!("indicator--{name}"),
+            "pattern": format!("[domain-name:value = '{name}.evil.example']")})
+    };
+    let sync = |objects: Value| {
+        json!({"schema_version": 1, "action": "sync_iocs_from_stix_bundle", "arguments":
+            {"stix_objects": objects, "action": "Block", "owner": "feed", "allow_deletes": 100}})
+    };
+    let mut request = sync(json!([domain("a")]));
+    let id = plan_id(&client, &request).await;
+    // Somebody pushes another one, which the sync would delete.
+    let both = sync(json!([domain("a"), domain("b")]));
+    assert_eq!(call(&client, both).await.exit_status(), 0);
+    request["approval"] = json!({"by": "duty officer", "plan_id": id});
+    let refused = call(&client, request.clone()).await;
+    assert_eq!((refused.exit_status(), refused.state), (10, State::Rejected));
+    assert!(refused.error.unwrap().retry_safe);
+    assert_eq!(emulator.indicators().len(), 2);
+    request.as_object_mut().unwrap().remove("approval");
+    let id = plan_id(&client, &request).await;
+    request["approval"] = json!({"by": "duty officer", "plan_id": id});
+    assert_eq!(call(&client, request).await.exit_status(), 0);
+    assert_eq!(emulator.indicators().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_sends_nothing_is_no_leave_to_send() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut request = restrict();
+    request["wait"] = json!({"max_seconds": 600});
+    assert_eq!(call(&client, request.clone()).await.exit_status(), 0);
+    let id = plan_id(&client, &request).await;
+    request["approval"] = json!({"by": "duty officer", "plan_id": id});
+    let there = call(&client, request.clone()).await;
+    assert_eq!(there.disposition.as_deref(), Some("already_in_state"), "{}", there.to_json());
+    let mut undo = request.clone();
+    undo["action"] = "unrestrict_code_execution".into();
+    undo.as_object_mut().unwrap().remove("approval");
+    assert_eq!(call(&client, undo).await.exit_status(), 0);
+    assert_eq!(call(&client, request).await.exit_status(), 10);
+    assert_eq!(effects(&emulator, "restrict_code_execution"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_ends_when_it_says() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut request = restrict();
+    let id = plan_id(&client, &request).await;
+    for (expires, status) in [
+        ("2026-03-01T02:59:59Z", 10),
+        ("2026-03-01T03:30:00+01:00", 10),
+        ("2026-03-01T04:00:00Z", 0),
+    ] {
+        request["approval"] = json!({"by": "duty officer", "plan_id": id, "expires": expires});
+        assert_eq!(call(&client, request.clone()).await.exit_status(), status, "{expires}");
+        assert_eq!(effects(&emulator, "restrict_code_execution"), usize::from(status == 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_under_its_key_is_adopted_though_its_plan_was_carried_out() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut request = restrict();
+    request["idempotency_key"] = "run/1".into();
+    request["wait"] = json!({"max_seconds": 600});
+    let id = plan_id(&client, &request).await;
+    request["approval"] = json!({"by": "duty officer", "plan_id": id});
+    for disposition in ["created", "adopted"] {
+        let response = call(&client, request.clone()).await;
+        assert_eq!(response.disposition.as_deref(), Some(disposition), "{}", response.to_json());
+        assert_eq!(response.exit_status(), 0);
+    }
+    assert_eq!(effects(&emulator, "restrict_code_execution"), 1);
+}

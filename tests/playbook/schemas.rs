@@ -198,7 +198,7 @@ async fn a_plan_of_any_action_sends_nothing_that_changes_something() {
         {
             let told = (response.exit_status(), response.disposition.as_deref());
             assert_eq!(told, (0, Some("would_send")), "{name}: {}", response.to_json());
-            assert_eq!(response.result["plan_id"].as_str().unwrap().len(), 32, "{name}");
+            assert_eq!(response.result["plan_id"].as_str().unwrap().len(), 64, "{name}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::feed::{IocArguments, SyncArguments, approved_with};
-use self::pushed::{PushOutput, pushed};
+use self::pushed::{PushOutput, deletions, pushed};
 use super::action::{About, Action, Job, Outcome, object};
 use super::envelope::Fault;
 use super::fault::Effect;
@@ -100,8 +100,11 @@ impl Action for SyncIocs {
         };
         let indicators = job.client.indicators();
         let mut sync = indicators.sync(&plan, owner);
-        if let Some(n) = allowed {
-            sync = sync.allow_deletes(usize::try_from(n).unwrap_or(usize::MAX));
+        let allowed = allowed.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        // What came since the approved plan isn't deleted by it.
+        let approved = job.leave.map(deletions);
+        if let Some(n) = approved.into_iter().chain(allowed).min() {
+            sync = sync.allow_deletes(n);
         }
         let outcome = if job.plan { sync.dry_run().await } else { sync.await };
         noted(&plan, pushed(&job, &plan, outcome))

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::playbook::action::{Job, Outcome, object, value};
@@ -25,6 +25,8 @@ pub(super) struct PushOutput {
     summary: Map<String, Value>,
 }
 
+const DELETE: &str = "delete";
+
 pub(super) fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Error>) -> Outcome {
     let report = match outcome {
         Ok(report) => report,
@@ -39,10 +41,12 @@ pub(super) fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Err
     });
     let tally = Tally::of(&report);
     let mut told = match (job.plan, tally.would) {
-        (true, true) => Outcome::planned(result, "would_send"),
+        // Without a plan it is one that was approved as sending nothing.
+        (_, true) => Outcome::planned(result, "would_send"),
         (true, false) => Outcome::planned(result, "already_in_state"),
-        (false, _) => Outcome::done(&result),
+        (false, false) => Outcome::done(&result),
     };
+    told.does = Some(does(&report));
     told.items = Some(report.sources().iter().map(value).collect());
     if report.is_complete() {
         return told;
@@ -66,6 +70,30 @@ pub(super) fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Err
     fault.retry_safe = true;
     (told.state, told.error) = (state, Some(fault));
     told
+}
+
+/// What would be created, updated and deleted, by value.
+fn does(report: &PushReport) -> Vec<Value> {
+    let sent = report.indicators().iter().filter_map(|result| match &result.outcome {
+        IndicatorOutcome::WouldSend { change } => {
+            Some(json!([change, result.indicator_type, result.value, result.action]))
+        }
+        _ => None,
+    });
+    let deleted = report.withdrawals().iter().chain(report.departed());
+    let deleted = deleted.filter_map(|result| match &result.outcome {
+        DeletionOutcome::WouldDelete { ids } => {
+            Some(json!([DELETE, result.indicator_type, result.value, ids]))
+        }
+        _ => None,
+    });
+    sent.chain(deleted).collect()
+}
+
+/// How many indicators an approved plan deletes.
+pub(super) fn deletions(does: &[Value]) -> usize {
+    let deleted = does.iter().filter(|one| one.get(0).and_then(Value::as_str) == Some(DELETE));
+    deleted.filter_map(|one| one.get(3)?.as_array()).map(Vec::len).sum()
 }
 
 /// What a report comes to, all that was to be sent and to be deleted together.
