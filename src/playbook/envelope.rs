@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::form;
 use crate::audit::Run;
 use crate::types::Timestamp;
 
@@ -22,6 +23,7 @@ const LONGEST_ID: usize = 200;
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// 1.
+    #[serde(deserialize_with = "form::whole")]
     #[schemars(range(min = 1, max = 1))]
     pub schema_version: u32,
     /// The action's name.
@@ -119,6 +121,7 @@ impl Request {
 #[serde(deny_unknown_fields)]
 pub struct WaitFor {
     /// So many seconds at most.
+    #[serde(deserialize_with = "form::whole")]
     #[schemars(range(max = LONGEST_WAIT))]
     pub max_seconds: u32,
 }

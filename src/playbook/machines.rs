@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::action::{About, Action, Job, Outcome, Watch, object, value};
 use super::envelope::{Category, Fault, State};
 use super::fault::Effect;
+use super::form;
 use crate::actions::{Disposition, Submitted};
 use crate::error::{Error, Result};
 use crate::machines::{
@@ -40,7 +41,8 @@ struct IsolateArguments {
     #[schemars(length(min = 1, max = 1000), regex(pattern = r"\S"))]
     comment: String,
     /// How far; `Full` where it is missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     isolation_type: Option<Isolation>,
 }
 

@@ -15,6 +15,7 @@ mod action;
 mod alerts;
 mod envelope;
 mod fault;
+mod form;
 mod iocs;
 mod ledger;
 mod machines;

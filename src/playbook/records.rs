@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::action::{About, Action, Job, Outcome, Watch, value};
 use super::envelope::{Category, Fault};
 use super::fault::Effect;
+use super::form;
 use super::machines::{ActionOutput, show, state_of, would_send};
 use crate::actions::{ActionHandle, CancelMachineAction, GetMachineAction};
 use crate::client::Client;
@@ -40,14 +41,16 @@ struct CancelArguments {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["action_id"]}, {"required": ["token"]}]))]
+#[schemars(extend("oneOf" = ["action_id", "token"].map(form::given)))]
 struct WaitArguments {
     /// The action's id.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     #[schemars(regex(pattern = GUID))]
     action_id: Option<String>,
     /// A token from `resume`, which is refused elsewhere than in its tenant.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     token: Option<String>,
 }
 

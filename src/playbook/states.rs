@@ -11,7 +11,7 @@ use super::action::{About, Action, Job, Outcome, Watch, object, value};
 use super::envelope::{Category, Fault, State};
 use super::fault::Effect;
 use super::machines::{
-    ActionOutput, Isolation, MachineArguments, machine_id, output, show as shown,
+    ActionOutput, Isolation, MachineArguments, machine_id, output, show as shown, state_of,
 };
 use crate::actions::ListMachineActions;
 use crate::check::Heading;
@@ -244,6 +244,9 @@ fn not_there(job: &Job<'_>, error: &Error) -> Outcome {
     }
     let Some(action) = error.action() else { return told };
     told.result = value(&EnsuredOutput::NotThere { action: Box::new(output(action)) });
+    if told.state == State::InProgress {
+        told.state = state_of(&action.status);
+    }
     if !action.status.is_terminal() {
         let handle = job.client.action(&action.id);
         told.watch = Some(Watch { handle, action: Some(action.clone()), show: shown, effect });

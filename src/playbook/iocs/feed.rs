@@ -11,53 +11,62 @@ use sha2::{Digest, Sha256};
 use crate::model::{IndicatorAction, Severity};
 use crate::playbook::action::{Job, value};
 use crate::playbook::envelope::{Category, Fault};
+use crate::playbook::form;
 use crate::stix::{Plan, PlanOptions, plan};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["stix_objects_path"]}, {"required": ["stix_objects"]}]))]
+#[schemars(extend("oneOf" = ["stix_objects_path", "stix_objects"].map(form::given)))]
 pub(super) struct IocArguments {
     /// A file with the objects: a bundle, a list, or one a line.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects_path: Option<String>,
     /// The objects themselves: a bundle or a list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects: Option<Objects>,
     /// For links to the objects.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     sekoia_base_url: Option<String>,
     /// What is done where an indicator is seen.
     action: IocAction,
     /// Of alerts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     severity: Option<IocSeverity>,
     /// Whether an alert is raised.
     #[serde(default)]
     generate_alert: Option<bool>,
     /// Which feed it is: what another owner pushed isn't touched.
-    #[serde(default)]
-    #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"))]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"), transform = form::may_be_empty)]
     pub(super) owner: Option<String>,
 }
 
 // The same, and the owner has to be there. What is flattened couldn't refuse unknown members.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["stix_objects_path"]}, {"required": ["stix_objects"]}]))]
+#[schemars(extend("oneOf" = ["stix_objects_path", "stix_objects"].map(form::given)))]
 pub(super) struct SyncArguments {
     /// A file with the objects: a bundle, a list, or one a line.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects_path: Option<String>,
     /// The objects themselves: a bundle or a list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects: Option<Objects>,
     /// For links to the objects.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     sekoia_base_url: Option<String>,
     /// What is done where an indicator is seen.
     action: IocAction,
     /// Of alerts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     severity: Option<IocSeverity>,
     /// Whether an alert is raised.
     #[serde(default)]
@@ -66,7 +75,7 @@ pub(super) struct SyncArguments {
     #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"))]
     pub(super) owner: String,
     /// How many deletions are let pass.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::maybe_whole")]
     pub(super) allow_deletes: Option<u32>,
 }
 
