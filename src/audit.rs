@@ -65,7 +65,7 @@ pub struct AuditEvent {
     pub operation: &'static str,
     /// What it is about: a machine, an action, an alert.
     pub target: String,
-    /// The reference that the comment begins with.
+    /// The reference that the comment begins with; of what a playbook's feed changes, the hash of its plan.
     pub reference: Option<String>,
     /// How a submission came to its action.
     pub disposition: Option<&'static str>,
@@ -160,6 +160,7 @@ pub(crate) struct Auditor {
     pub(crate) sinks: Vec<Arc<dyn AuditSink>>,
     pub(crate) run: Option<Run>,
     pub(crate) approval: Option<Approved>,
+    pub(crate) reference: Option<String>,
 }
 
 /// Whose leave a call has, and for which plan.

@@ -4,15 +4,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::feed::Feed;
+use super::told::items;
 use crate::error::Error;
 use crate::playbook::action::{Job, Outcome, object, value};
 use crate::playbook::envelope::{Category, Fault, State};
 use crate::playbook::fault::Effect;
-use crate::stix::{
-    DeletionOutcome, DeletionResult, IndicatorOutcome, Plan, PushReport, SourceOutcome,
-};
+use crate::stix::{DeletionOutcome, DeletionResult, IndicatorOutcome, PushReport, SourceOutcome};
 
-/// What became of a feed, in numbers; `items` has what became of each source.
+/// What became of a feed, in numbers; `items` has what became of each source, and of each value to be deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PushOutput {
     /// The hash of the plan.
@@ -27,16 +27,16 @@ pub(super) struct PushOutput {
 
 const DELETE: &str = "delete";
 
-pub(super) fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Error>) -> Outcome {
+pub(super) fn pushed(job: &Job<'_>, feed: &Feed, outcome: Result<PushReport, Error>) -> Outcome {
     let report = match outcome {
         Ok(report) => report,
         // Only where nothing was changed.
         Err(error) => return Outcome::failed(&error, Effect::Reads),
     };
     let result = value(&PushOutput {
-        plan_hash: plan.hash().clone(),
-        feed_complete: plan.is_complete(),
-        planned: object(plan.counts()),
+        plan_hash: feed.plan.hash(),
+        feed_complete: feed.is_complete(),
+        planned: object(feed.plan.counts()),
         summary: object(&report.summary()),
     });
     let tally = Tally::of(&report);
@@ -47,7 +47,7 @@ pub(super) fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Err
         (false, false) => Outcome::done(&result),
     };
     told.does = Some(does(&report));
-    told.items = Some(report.sources().iter().map(value).collect());
+    told.items = Some(items(&report));
     if report.is_complete() {
         return told;
     }
