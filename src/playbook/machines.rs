@@ -203,17 +203,20 @@ fn told(error: &Error) -> Outcome {
 }
 
 pub(super) fn would_send<O: Operation>(job: &Job<'_>, operation: &O) -> Outcome {
-    match job.client.preview(operation) {
-        Ok(preview) => {
-            let body = preview.body.and_then(|body| serde_json::from_str::<Value>(&body).ok());
-            let call = json!({
-                "operation": preview.operation, "method": preview.method.as_str(),
-                "url": preview.url.as_str(), "body": body, "roles": preview.roles,
-            });
-            Outcome::planned(json!({ "would_send": [call] }), "would_send")
-        }
+    match withheld(job, operation) {
+        Ok(call) => Outcome::planned(json!({ "would_send": [call] }), "would_send"),
         Err(error) => Outcome::failed(&error, Effect::Once),
     }
+}
+
+/// A call as a plan shows it.
+pub(super) fn withheld<O: Operation>(job: &Job<'_>, operation: &O) -> Result<Value> {
+    let preview = job.client.preview(operation)?;
+    let body = preview.body.and_then(|body| serde_json::from_str::<Value>(&body).ok());
+    Ok(json!({
+        "operation": preview.operation, "method": preview.method.as_str(),
+        "url": preview.url.as_str(), "body": body, "roles": preview.roles,
+    }))
 }
 
 fn handle(job: &Job<'_>, id: &MachineId) -> MachineHandle {

@@ -24,6 +24,7 @@ mod registry;
 mod runner;
 mod states;
 mod strict;
+mod withheld;
 
 use serde_json::Value;
 

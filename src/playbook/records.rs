@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::action::{About, Action, Job, Outcome, Watch, value};
 use super::envelope::{Category, Fault};
@@ -123,7 +124,19 @@ impl Action for CancelAction {
             Err(fault) => return Outcome::rejected(fault),
         };
         let error = match job.client.action(id.clone()).cancel(&comment).await {
+            Ok(action) if job.plan => {
+                let there = json!({ "would_send": [], "there": show(&action) });
+                return Outcome::planned(there, "already_in_state");
+            }
             Ok(action) => return Outcome::done(&show(&action)),
+            Err(error) if job.plan && error.is_invalid_request() && error.action().is_some() => {
+                let there = error.action().map(show);
+                let there = json!({ "would_send": [], "there": there });
+                let mut told = Outcome::planned(there, "");
+                told.disposition = None;
+                told.warnings.push(error.to_string());
+                return told;
+            }
             Err(error) if error.is_dry_run() => {
                 return would_send(&job, &CancelMachineAction::new(id, &comment));
             }
