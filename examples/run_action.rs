@@ -274,7 +274,7 @@ async fn request(options: &Options) -> Result<Request, Fault> {
         request.mode = Mode::Plan;
     }
     if let Some(key) = &options.key {
-        request.idempotency_key = Some(key.clone());
+        request.idempotency_key = Some(key.as_str().into());
     }
     Ok(request)
 }

@@ -243,6 +243,7 @@ async fn carry_out(
         playbook_id: folder.text("playbook_uuid")?,
         execution_id: folder.text("playbook_run_uuid")?,
         step_id: folder.text("node_run_uuid")?,
+        iteration: None,
     });
     Ok(Runner::new(client).data_folder(data).run_until(&request, stop).await)
 }

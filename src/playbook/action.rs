@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::envelope::{Fault, State};
 use super::fault::{self, Effect};
@@ -18,6 +18,45 @@ use crate::error::{Error, Result};
 use crate::model::MachineAction;
 
 /// Something a runner can call by name. Users may add their own to a [`Registry`](super::Registry).
+///
+/// ```
+/// use async_trait::async_trait;
+/// use defender_response::playbook::{About, Action, Effect, Fault, Job, Outcome, Registry};
+/// use defender_response::{IsolationType, MachineId};
+/// use serde_json::Value;
+///
+/// /// Isolates the machine that an incident names.
+/// struct IsolateByIncident;
+///
+/// #[async_trait]
+/// impl Action for IsolateByIncident {
+///     fn about(&self) -> About {
+///         About::new::<Value, Value>("isolate_by_incident", "Isolate by incident", "Isolates the incident's machine.")
+///             .changing(Effect::Once)
+///             .undone_by("deisolate_endpoint")
+///     }
+///
+///     async fn act(&self, job: Job<'_>) -> Outcome {
+///         let machine = job.arguments.pointer("/incident/machine").and_then(Value::as_str);
+///         let Some(machine) = machine.and_then(|id| id.parse::<MachineId>().ok()) else {
+///             return Outcome::rejected(Fault::usage("invalid_arguments", "the incident names no machine"));
+///         };
+///         let mut host = job.client.machine(machine);
+///         if let Some(key) = job.key {
+///             host = host.keyed(key);
+///         }
+///         match host.isolate(IsolationType::Full, "by the incident").await {
+///             // What was submitted is waited for, and gone on with by its token.
+///             Ok(submitted) => Outcome::submitted(&job, submitted),
+///             // In a plan it says what would be sent.
+///             Err(error) => Outcome::failed(&error, Effect::Once),
+///         }
+///     }
+/// }
+///
+/// let registry = Registry::default().with(IsolateByIncident);
+/// assert!(registry.get("isolate_by_incident").is_some());
+/// ```
 #[async_trait]
 pub trait Action: Send + Sync {
     /// What is known about it.
@@ -215,15 +254,22 @@ impl Outcome {
         Self { state: State::Rejected, error: Some(fault), ..Self::done(&Value::Null) }
     }
 
-    /// It ended in the crate's error.
+    /// It ended in the crate's error. That a plan's client let something not through is a plan.
     #[must_use]
     pub fn failed(error: &Error, effect: Effect) -> Self {
+        if error.is_dry_run() {
+            let call = json!({ "operation": error.operation(), "target": error.target() });
+            return Self::planned(json!({ "would_send": [call] }), "would_send");
+        }
         let fault = Some(Fault::of(error, effect));
         Self { state: fault::state(error, effect), error: fault, ..Self::done(&Value::Null) }
     }
 
-    /// It would be sent.
-    pub(super) fn planned(result: Value, disposition: &str) -> Self {
+    /// It would be done: an answer in a plan alone. `would_send` in the result lists the calls
+    /// ([`Client::preview`](crate::Client::preview) tells them), to which an approval is bound; without it, to the whole result.
+    /// The disposition is `would_send`, or how it stands where nothing would be.
+    #[must_use]
+    pub fn planned(result: Value, disposition: &str) -> Self {
         let disposition = Some(disposition.to_owned());
         Self { state: State::Planned, disposition, result, ..Self::done(&Value::Null) }
     }

@@ -32,13 +32,14 @@ pub struct Request {
     #[serde(default = "nothing")]
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub arguments: Value,
-    /// Which step of which run asks, for the audit log.
+    /// Which step of which run asks, for the audit log. Execution and step make an `idempotency_key`, unless that says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
-    /// What a repeat of this call is known by. If it isn't given it is made of the run's execution and step, where both are.
+    /// What a repeat of this call is known by. **If it isn't given, it is made of the run's execution, step and iteration**, where
+    /// the first two are: then a step that a loop comes to again finds what it did the first time, unless `iteration` tells them
+    /// apart. `false`: no key, whatever the run says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 500), regex(pattern = r"\S"))]
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<IdempotencyKey>,
     /// For how long the end of the action is waited for. Without it, submitted is as asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<WaitFor>,
@@ -86,12 +87,15 @@ impl Request {
         if self.wait.is_some_and(|wait| wait.max_seconds > LONGEST_WAIT) {
             return wrong("wait: max_seconds is 259200 at most");
         }
-        let key = self.idempotency_key.as_deref();
+        let key = match &self.idempotency_key {
+            Some(IdempotencyKey::Given(key)) => Some(key.as_str()),
+            _ => None,
+        };
         if key.is_some_and(|key| key.trim().is_empty() || longer(key, LONGEST_KEY)) {
             return wrong("idempotency_key: it has 1 to 500 characters, not all of them blanks");
         }
         let run = self.run.clone().unwrap_or_default();
-        let ids = [&run.playbook_id, &run.execution_id, &run.step_id];
+        let ids = [&run.playbook_id, &run.execution_id, &run.step_id, &run.iteration];
         if ids.into_iter().flatten().any(|id| longer(id, LONGEST_ID)) {
             return wrong("run: an id has 200 characters at most");
         }
@@ -103,16 +107,72 @@ impl Request {
         Ok(())
     }
 
-    /// The key that was given, or one of execution and step.
+    /// The key that was given, or one of execution, step and iteration.
     pub(super) fn key(&self) -> Option<String> {
-        if let Some(key) = &self.idempotency_key {
-            return Some(key.clone());
+        match &self.idempotency_key {
+            Some(IdempotencyKey::Given(key)) => return Some(key.clone()),
+            Some(IdempotencyKey::No) => return None,
+            None => {}
         }
         let run = self.run.as_ref()?;
         // A template that wasn't filled in names no run.
         let filled = |id: &Option<String>| id.clone().filter(|id| !id.trim().is_empty());
         let (execution, step) = (filled(&run.execution_id)?, filled(&run.step_id)?);
-        Some(format!("{}:{execution}/{step}", execution.len()))
+        let key = format!("{}:{execution}/{step}", execution.len());
+        Some(match filled(&run.iteration) {
+            Some(iteration) => format!("{}:{iteration};{key}", iteration.len()),
+            None => key,
+        })
+    }
+}
+
+/// What a repeat of a call is known by, or that it is known by nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdempotencyKey {
+    /// By this: 1 to 500 characters, not all of them blanks.
+    Given(String),
+    /// By nothing, whatever run it is of: `false`.
+    No,
+}
+
+impl<T: Into<String>> From<T> for IdempotencyKey {
+    fn from(key: T) -> Self {
+        Self::Given(key.into())
+    }
+}
+
+impl Serialize for IdempotencyKey {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Given(key) => s.serialize_str(key),
+            Self::No => s.serialize_bool(false),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for IdempotencyKey {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match Value::deserialize(d)? {
+            Value::String(key) => Ok(Self::Given(key)),
+            Value::Bool(false) => Ok(Self::No),
+            _ => Err(serde::de::Error::custom("idempotency_key: it is a text, or false")),
+        }
+    }
+}
+
+impl JsonSchema for IdempotencyKey {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "IdempotencyKey".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "What a repeat of a call is known by; false for nothing.",
+            "anyOf": [
+                { "type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S" },
+                { "const": false },
+            ],
+        })
     }
 }
 

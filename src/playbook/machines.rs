@@ -130,11 +130,23 @@ async fn submitted<O: Operation>(
     operation: &O,
     outcome: impl Future<Output = Result<Submitted>> + Send,
 ) -> Outcome {
-    let submitted = match outcome.await {
-        Ok(submitted) => submitted,
-        Err(error) if error.is_dry_run() => return would_send(job, operation),
-        Err(error) => return told(&error),
-    };
+    match outcome.await {
+        Ok(submitted) => Outcome::submitted(job, submitted),
+        Err(error) if error.is_dry_run() => would_send(job, operation),
+        Err(error) => told(&error),
+    }
+}
+
+impl Outcome {
+    /// A machine action was submitted, or found: the listed outputs are its result, its end is waited for as the call says,
+    /// and there is a token to go on by.
+    #[must_use]
+    pub fn submitted(job: &Job<'_>, submitted: Submitted) -> Self {
+        as_submitted(job, submitted)
+    }
+}
+
+fn as_submitted(job: &Job<'_>, submitted: Submitted) -> Outcome {
     let action = submitted.action().clone();
     let disposition = submitted.disposition();
     let (is_over, scope) = (action.status.is_terminal(), submitted.scope_confirmed());

@@ -30,7 +30,8 @@ use serde_json::Value;
 
 pub use action::{About, Action, Job, Outcome};
 pub use envelope::{
-    Approval, Category, Fault, Mode, Request, Response, Resume, SCHEMA_VERSION, State, WaitFor,
+    Approval, Category, Fault, IdempotencyKey, Mode, Request, Response, Resume, SCHEMA_VERSION,
+    State, WaitFor,
 };
 pub use fault::Effect;
 pub use registry::Registry;

@@ -192,3 +192,42 @@ async fn a_repeat_under_its_key_is_adopted_though_its_plan_was_carried_out() {
     }
     assert_eq!(effects(&emulator, "restrict_code_execution"), 1);
 }
+
+/// Isolates, and leaves it to the crate to say how that went.
+struct Cut;
+
+#[async_trait]
+impl Action for Cut {
+    fn about(&self) -> About {
+        About::new::<Value, Value>("cut", "Cut", "Cuts a machine off.").changing(Effect::Once)
+    }
+
+    async fn act(&self, job: Job<'_>) -> Outcome {
+        let host = job.client.machine(MACHINE.parse::<MachineId>().unwrap());
+        match host.isolate(IsolationType::Full, "INC-4711").await {
+            Ok(submitted) => Outcome::submitted(&job, submitted),
+            Err(error) => Outcome::failed(&error, Effect::Once),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_of_ones_own_is_planned_waited_for_and_gone_on_with() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let runner = Runner::new(client).registry(Registry::default().with(Cut));
+    let mut request = Request::new("cut", json!({}));
+    request.mode = defender_response::playbook::Mode::Plan;
+    let plan = runner.run(&request).await;
+    assert_eq!((plan.exit_status(), plan.state), (0, State::Planned), "{}", plan.to_json());
+    assert_eq!(plan.result["would_send"][0]["operation"], "isolate");
+    assert_eq!(plan.result["plan_id"].as_str().unwrap().len(), 64);
+    assert_eq!(effects(&emulator, "isolate"), 0);
+    request.mode = defender_response::playbook::Mode::Apply;
+    let submitted = runner.run(&request).await;
+    assert_eq!(submitted.state, State::Submitted, "{}", submitted.to_json());
+    let token = submitted.resume.unwrap().token;
+    let resumed = runner.run(&Request::new("wait_for_action", json!({"token": token}))).await;
+    assert_eq!(resumed.result["id"], submitted.result["id"]);
+    request.wait = Some(defender_response::playbook::WaitFor { max_seconds: 600 });
+    assert_eq!(runner.run(&request).await.state, State::Succeeded);
+}

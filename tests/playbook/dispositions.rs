@@ -200,3 +200,42 @@ async fn a_plan_to_cancel_what_has_ended_is_a_plan() {
         assert_eq!(plan.warnings.is_empty(), cancelled);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_advised_a_runner_can_do() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut isolated = isolate(Some("Full"));
+    isolated["wait"] = json!({"max_seconds": 600});
+    assert_eq!(call(&client, isolated).await.exit_status(), 0);
+    let other = call(&client, isolate(Some("Selective"))).await;
+    let pair = json!({"schema_version": 1, "action": "update_alert", "arguments":
+        {"alert_id": ALERT, "classification": "FalsePositive", "determination": "Malware"}});
+    let pair = call(&client, pair).await;
+    emulator.act(Actor::Analyst, MACHINE, Act::Restrict, "by hand").unwrap();
+    let theirs = call(&client, ensure("ensure_unrestricted", "apply")).await;
+    let object = |name: &str| {
+        json!({"type": "indicator", "id": format!("indicator--{name}"),
+            "pattern": format!("[domain-name:value = '{name}.evil.example']")})
+    };
+    let sync = |objects: Value| {
+        json!({"schema_version": 1, "action": "sync_iocs_from_stix_bundle", "arguments":
+            {"stix_objects": objects, "action": "Block", "owner": "feed", "allow_deletes": 0}})
+    };
+    assert_eq!(call(&client, sync(json!([object("a"), object("b")]))).await.exit_status(), 0);
+    let many = call(&client, sync(json!([object("a")]))).await;
+    emulator
+        .fault(
+            FaultRule::new(
+                "list_machine_actions",
+                defender_response::emulator::StatusFault::new(403),
+            )
+            .times(100),
+        )
+        .unwrap();
+    let blind = call(&client, isolate(Some("Selective"))).await;
+    for response in [other, pair, theirs, many, blind] {
+        let fault = response.error.as_ref().unwrap_or_else(|| panic!("{}", response.to_json()));
+        let said = format!("{} {}", fault.message, fault.hint.as_deref().unwrap_or_default());
+        assert!(!said.contains("()") && !said.contains("allow_deletes("), "{said}");
+    }
+}
