@@ -47,6 +47,9 @@ pub(super) async fn calls(
 
 /// What others come before depends on them.
 fn only(mut call: Value, before: &[Value], when: &str) -> Value {
-    call["when"] = if before.is_empty() { Value::Null } else { json!(when) };
+    let when = if before.is_empty() { Value::Null } else { json!(when) };
+    if let Some(members) = call.as_object_mut() {
+        members.insert("when".to_owned(), when);
+    }
     call
 }
