@@ -311,6 +311,15 @@ pub struct Fault {
     pub retry_safe: bool,
 }
 
+/// What was to be done isn't what somebody has approved.
+pub(super) fn not_approved(what: &str) -> Fault {
+    let mut fault = Fault::new("not_approved", Category::Refused, what);
+    fault.retry_safe = true;
+    let hint = "call it in mode plan, and have the plan_id of the answer approved";
+    fault.hint = Some(hint.to_owned());
+    fault
+}
+
 /// What a runner decides by. Each has an exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -231,3 +231,63 @@ async fn an_action_of_ones_own_is_planned_waited_for_and_gone_on_with() {
     request.wait = Some(defender_response::playbook::WaitFor { max_seconds: 600 });
     assert_eq!(runner.run(&request).await.state, State::Succeeded);
 }
+
+/// Plans to send nothing, and sends something.
+struct Rash;
+
+#[async_trait]
+impl Action for Rash {
+    fn about(&self) -> About {
+        About::new::<Value, Value>("rash", "Rash", "Nothing, it plans.").changing(Effect::Once)
+    }
+
+    async fn act(&self, job: Job<'_>) -> Outcome {
+        if job.plan {
+            return Outcome::planned(json!({"would_send": []}), "already_in_state");
+        }
+        Cut.act(job).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_approved_as_nothing_sends_nothing() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let runner = Runner::new(client).registry(Registry::default().with(Rash));
+    let mut request: Value = json!({"schema_version": 1, "action": "rash", "mode": "plan"});
+    let plan = runner.run(&serde_json::from_value(request.clone()).unwrap()).await;
+    request["mode"] = "apply".into();
+    request["approval"] = json!({"by": "duty officer", "plan_id": plan.result["plan_id"]});
+    let response = runner.run(&serde_json::from_value(request).unwrap()).await;
+    assert_eq!((response.exit_status(), response.state), (10, State::Rejected));
+    assert_eq!(effects(&emulator, "isolate"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_between_the_look_and_the_call_is_not_deleted() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let domain = |name: &str| {
+        json!({"type": "indicator", "id": format!("indicator--{name}"),
+            "pattern": format!("[domain-name:value = '{name}.evil.example']")})
+    };
+    let sync = |objects: Value| {
+        json!({"schema_version": 1, "action": "sync_iocs_from_stix_bundle", "arguments":
+            {"stix_objects": objects, "action": "Block", "owner": "feed", "allow_deletes": 100}})
+    };
+    let one = sync(json!([domain("a")]));
+    assert_eq!(call(&client, one.clone()).await.exit_status(), 0);
+    // Something is to be done, and no deletion.
+    let mut request = sync(json!([domain("a"), domain("c")]));
+    let id = plan_id(&client, &request).await;
+    request["approval"] = json!({"by": "duty officer", "plan_id": id});
+    let seconds = std::time::Duration::from_secs;
+    let rule = defender_response::emulator::FaultRule::new("list_indicators", seconds(5));
+    emulator.fault(rule).unwrap();
+    let meanwhile = async {
+        tokio::time::sleep(seconds(1)).await;
+        let both = sync(json!([domain("a"), domain("b")]));
+        assert_eq!(call(&client, both).await.exit_status(), 0);
+    };
+    let (response, ()) = tokio::join!(call(&client, request), meanwhile);
+    assert_eq!(response.exit_status(), 10, "{}", response.to_json());
+    assert_eq!(emulator.indicators().len(), 2);
+}

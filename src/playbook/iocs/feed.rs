@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{IndicatorAction, Severity};
 use crate::playbook::action::{Job, value};
-use crate::playbook::envelope::{Category, Fault};
+use crate::playbook::envelope::{Fault, not_approved};
 use crate::playbook::form;
 use crate::stix::{FeedError, Plan, PlanOptions, Trouble, plan};
 
@@ -232,8 +232,7 @@ fn nothing_in_it(error: FeedError, is_let_pass: bool) -> Result<Plan, FeedError>
 
 fn changed(path: &str) -> Fault {
     let what = format!("{path}: it isn't what it was when it was looked at for its plan_id");
-    let mut fault = Fault::new("not_approved", Category::Refused, what);
-    fault.retry_safe = true;
+    let mut fault = not_approved(&what);
     fault.hint = Some("let the file be written to its end, and have its plan approved".to_owned());
     fault
 }

@@ -13,8 +13,9 @@ use self::feed::{Empty, IocArguments, SyncArguments, approved_with};
 use self::pushed::{PushOutput, deletions, pushed};
 use self::told::{noted, planned};
 use super::action::{About, Action, Job, Outcome, object};
-use super::envelope::Fault;
+use super::envelope::{Fault, not_approved};
 use super::fault::Effect;
+use crate::error::Error;
 use crate::indicators::{ImportIndicators, ListIndicators};
 use crate::operation::Operation;
 
@@ -101,6 +102,12 @@ impl Action for SyncIocs {
             sync = sync.allow_deletes(n);
         }
         let outcome = if job.plan { sync.dry_run().await } else { sync.await };
+        // Everything else that a sync refuses it refuses when it is planned.
+        if job.leave.is_some() && outcome.as_ref().is_err_and(Error::is_conflict) {
+            return Outcome::rejected(not_approved(
+                "it would delete more by now than the approved plan; nothing was changed",
+            ));
+        }
         noted(&feed, pushed(&job, &feed, outcome))
     }
 }

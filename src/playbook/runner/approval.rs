@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::client::Client;
 use crate::playbook::action::Outcome;
-use crate::playbook::envelope::{Approval, Category, Fault, Request};
+use crate::playbook::envelope::{Approval, Fault, Request, not_approved};
 use crate::playbook::fault::Effect;
 
 /// Of the tenant, the action, its arguments, and what the files hold that they name: the first half of a plan's id.
@@ -96,14 +96,6 @@ pub(super) fn still_does(
         n => format!("it would do something else now than what was approved: {n} in all"),
     };
     Err(not_approved(&what))
-}
-
-pub(super) fn not_approved(what: &str) -> Fault {
-    let mut fault = Fault::new("not_approved", Category::Refused, what);
-    fault.retry_safe = true;
-    let hint = "call it in mode plan, and have the plan_id of the answer approved";
-    fault.hint = Some(hint.to_owned());
-    fault
 }
 
 /// JSON with its members in order, whatever order they came in. Parsed values are no deeper than the parser lets them be.

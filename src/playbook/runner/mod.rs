@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::action::{Action, Job, Outcome};
-use super::envelope::{Category, Fault, Mode, Request, Response, State};
+use super::envelope::{Category, Fault, Mode, Request, Response, State, not_approved};
 use super::fault::Effect;
 use super::ledger::Ledger;
 use super::registry::Registry;
@@ -212,9 +212,7 @@ fn response(outcome: Outcome) -> Response {
 /// What wasn't a plan, and ended as one: the client let nothing through.
 fn stopped_short(has_leave: bool) -> Fault {
     if has_leave {
-        return approval::not_approved(
-            "it would send something, and the approved plan sends nothing",
-        );
+        return not_approved("it would send something, and the approved plan sends nothing");
     }
     let what = "the action says that it only reads, and would change something; nothing was sent";
     Fault::new("dry_run", Category::Internal, what)
