@@ -17,6 +17,7 @@ mod envelope;
 mod fault;
 mod form;
 mod iocs;
+mod key;
 mod ledger;
 mod machines;
 mod records;
@@ -30,10 +31,10 @@ use serde_json::Value;
 
 pub use action::{About, Action, Job, Outcome};
 pub use envelope::{
-    Approval, Category, Fault, IdempotencyKey, Mode, Request, Response, Resume, SCHEMA_VERSION,
-    State, WaitFor,
+    Approval, Category, Fault, Mode, Request, Response, Resume, SCHEMA_VERSION, State, WaitFor,
 };
 pub use fault::Effect;
+pub use key::IdempotencyKey;
 pub use registry::Registry;
 pub use runner::Runner;
 pub use strict::parse;
