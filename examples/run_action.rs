@@ -32,7 +32,8 @@ usage: run_action [NAME] [--wait SECONDS] [--plan] [--key KEY] [--guard FILE] [-
   --wait SECONDS      waits so long for the action's end
   --plan              shows what would be sent, and sends nothing
   --key KEY           an idempotency key
-  --guard FILE        rules that whatever changes something is held against
+  --guard FILE        rules that whatever changes something is held against; at_most is refused, since each call is a
+                      process of its own
   --audit FILE        a line of JSON before and after each change; what can't be written down isn't done
   --data FOLDER       the folder that the arguments' files are in
   --require-approval  refuses what changes something and isn't approved
@@ -162,6 +163,15 @@ async fn run(
     if let Some(file) = &options.guard {
         let text = rules(file).map_err(|e| wrong(&format!("{file}: {e}")))?;
         let guard = Guard::from_json(&text).map_err(|e| wrong(&format!("{file}: {e}")))?;
+        // A process that makes one call counts to one.
+        if serde_json::to_value(&guard).is_ok_and(|guard| guard.get("at_most").is_some()) {
+            let mut fault = wrong(&format!("{file}: at_most has no effect here"));
+            fault.hint = Some(
+                "each call is a process of its own, and limits count within one: take at_most out, and limit in the runner"
+                    .to_owned(),
+            );
+            return Err(fault);
+        }
         client = client.guarded(guard).map_err(|e| wrong(&e.to_string()))?;
     }
     if let Some(file) = &options.audit {
@@ -180,6 +190,11 @@ async fn run(
     if options.emulator {
         let what = "this was done on an emulator inside this program: no tenant was touched";
         response.warnings.insert(0, what.to_owned());
+        // The emulator is gone with this program, and no token leads back to it.
+        response.resume = None;
+        if let Some(fault) = response.error.as_mut().filter(|fault| fault.code == "interrupted") {
+            fault.hint = None;
+        }
     }
     Ok(response)
 }
@@ -259,7 +274,7 @@ async fn request(options: &Options) -> Result<Request, Fault> {
         request.mode = Mode::Plan;
     }
     if let Some(key) = &options.key {
-        request.idempotency_key = Some(key.clone());
+        request.idempotency_key = Some(key.as_str().into());
     }
     Ok(request)
 }

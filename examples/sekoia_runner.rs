@@ -2,13 +2,14 @@
 //! the outcome goes to a callback.
 //!
 //! ```text
-//! sekoia_runner IsolateMachineAction [--folder /symphony] [--data /data]
+//! sekoia_runner IsolateMachineAction [--folder /symphony] [--data /data] [--guard FILE] [--audit FILE]
 //! ```
 //! The folder holds `arguments`, `module_configuration`, `token` and `url_callback`, and `playbook_uuid`,
 //! `playbook_run_uuid` and `node_run_uuid` where they are; a file that is missing is looked for as an environment
 //! variable in capitals. `url_secrets` isn't needed, since the callback gives the secrets. Files that arguments name are in
-//! the data folder. Where the configuration holds no `app_secret`, it is asked for with the first call of the callback. The
-//! token and the secret are only read from there, and never printed.
+//! the data folder, or in the folder of it that `sub_folder` names. Where the configuration holds no `app_secret`, it is asked
+//! for with the first call of the callback. The token and the secret are only read from there, and never printed. Logs go to
+//! stderr. What changes something is held against the rules of `--guard`, and written down in `--audit` or not done.
 //!
 //! Run and step are an idempotency key: a step that is run again finds what it submitted. SIGTERM ends it as
 //! [`Runner::run_until`] says, and the outcome is told all the same. Exit status: 0 once the callback has
@@ -16,13 +17,13 @@
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use defender_response::playbook::{Request, Response, Runner, parse};
-use defender_response::{Client, ClientSecret, Run};
+use defender_response::{Client, ClientSecret, Guard, JsonLines, Run};
 use serde_json::{Map, Value, json};
 
 /// The docker parameters, and the actions behind them.
@@ -43,7 +44,16 @@ const ACTIONS: [(&str, &str); 10] = [
 const TRIES: u32 = 5;
 const ONE_TRY: Duration = Duration::from_secs(30);
 
+/// Where the configuration says nothing else, as published.
+const BASE_URL: &str = "https://api.securitycenter.microsoft.com";
+
 fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return wrong(&format!("no runtime: {error}")),
@@ -107,7 +117,7 @@ fn stop() -> io::Result<impl Future<Output = ()> + Send> {
 fn wrong(what: &str) -> ExitCode {
     let known: Vec<_> = ACTIONS.iter().map(|(parameter, _)| *parameter).collect();
     note(&format!(
-        "sekoia_runner: {what}\n\nusage: sekoia_runner ACTION [--folder FOLDER] [--data FOLDER]\n\n  ACTION is one of {}",
+        "sekoia_runner: {what}\n\nusage: sekoia_runner ACTION [--folder FOLDER] [--data FOLDER] [--guard FILE] [--audit FILE]\n\n  ACTION is one of {}",
         known.join(", ")
     ));
     ExitCode::from(2)
@@ -117,10 +127,13 @@ fn wrong(what: &str) -> ExitCode {
 struct Folder {
     inputs: PathBuf,
     data: PathBuf,
+    guard: Option<PathBuf>,
+    audit: Option<PathBuf>,
 }
 
 fn usage(mut arguments: impl Iterator<Item = OsString>) -> Result<(&'static str, Folder), String> {
-    let mut folder = Folder { inputs: "/symphony".into(), data: "/data".into() };
+    let mut folder =
+        Folder { inputs: "/symphony".into(), data: "/data".into(), guard: None, audit: None };
     let wanted = arguments.next().ok_or("the action isn't named")?;
     let action = ACTIONS.iter().find(|(parameter, _)| wanted == *parameter);
     let (_, action) = action.ok_or_else(|| format!("{} is no action", wanted.display()))?;
@@ -130,6 +143,8 @@ fn usage(mut arguments: impl Iterator<Item = OsString>) -> Result<(&'static str,
         match option.to_str() {
             Some("--folder") => folder.inputs = value.into(),
             Some("--data") => folder.data = value.into(),
+            Some("--guard") => folder.guard = Some(value.into()),
+            Some("--audit") => folder.audit = Some(value.into()),
             _ => return Err(format!("{} is no option", option.display())),
         }
     }
@@ -157,6 +172,40 @@ impl Folder {
         self.text(name)?.ok_or_else(missing)
     }
 
+    /// Where files are that arguments name.
+    fn data(&self) -> Result<PathBuf, String> {
+        let Some(inside) = self.text("sub_folder")? else { return Ok(self.data.clone()) };
+        let is_plain = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
+        if Path::new(&inside).components().all(is_plain) {
+            return Ok(self.data.join(inside));
+        }
+        Err("sub_folder leads out of the data folder".to_owned())
+    }
+
+    /// A client that keeps to the rules and writes down what it changes, where that was asked for.
+    fn watched(&self, mut client: Client) -> Result<Client, String> {
+        if let Some(file) = &self.guard {
+            let wrong = |what: &dyn std::fmt::Display| format!("{}: {what}", file.display());
+            let mut text = String::new();
+            let read = std::fs::File::open(file)
+                .and_then(|file| file.take(1024 * 1024).read_to_string(&mut text));
+            read.map_err(|e| wrong(&e))?;
+            let guard = Guard::from_json(&text).map_err(|e| wrong(&e))?;
+            // A container that takes one step counts to one.
+            if serde_json::to_value(&guard).is_ok_and(|guard| guard.get("at_most").is_some()) {
+                return Err(wrong(
+                    &"at_most has no effect here, since each step is a process of its own",
+                ));
+            }
+            client = client.guarded(guard).map_err(|e| wrong(&e))?;
+        }
+        if let Some(file) = &self.audit {
+            let log = JsonLines::append(file).map_err(|e| format!("{}: {e}", file.display()))?;
+            client = client.audited(log.required());
+        }
+        Ok(client)
+    }
+
     fn object(&self, name: &str) -> Result<Map<String, Value>, String> {
         // A reason may quote what is there, such as a secret's neighbour.
         match parse(self.needed(name)?.as_bytes()) {
@@ -173,7 +222,10 @@ async fn carry_out(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<Response, String> {
     let mut configuration = folder.object("module_configuration")?;
-    let needs_secrets = !configuration.contains_key("app_secret");
+    let data = folder.data()?;
+    let is_filled = |secret: &str| !secret.trim().is_empty();
+    let secret = configuration.get("app_secret").and_then(Value::as_str);
+    let needs_secrets = !secret.is_some_and(is_filled);
     let mut running = json!({ "status": "running" });
     if needs_secrets {
         running["need_secrets"] = true.into();
@@ -185,14 +237,15 @@ async fn carry_out(
         let secrets = secrets.ok_or("the callback's answer holds no module_configuration")?;
         configuration.extend(secrets.clone());
     }
-    let client = client(&configuration)?;
+    let client = folder.watched(client(&configuration)?)?;
     let mut request = Request::new(action, folder.object("arguments")?.into());
     request.run = Some(Run {
         playbook_id: folder.text("playbook_uuid")?,
         execution_id: folder.text("playbook_run_uuid")?,
         step_id: folder.text("node_run_uuid")?,
+        iteration: None,
     });
-    Ok(Runner::new(client).data_folder(&folder.data).run_until(&request, stop).await)
+    Ok(Runner::new(client).data_folder(data).run_until(&request, stop).await)
 }
 
 /// The published configuration, and where a test stands in for the service the two other addresses.
@@ -204,7 +257,7 @@ fn client(configuration: &Map<String, Value>) -> Result<Client, String> {
     };
     let credential =
         ClientSecret::new(needed("tenant_id")?, needed("app_id")?, needed("app_secret")?);
-    let mut builder = Client::builder(credential).base_url(needed("base_url")?);
+    let mut builder = Client::builder(credential).base_url(needed("base_url").unwrap_or(BASE_URL));
     if let Some(authority) = text("authority") {
         builder = builder.authority(authority);
     }

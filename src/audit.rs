@@ -30,6 +30,32 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "playbook", schemars(length(max = 200)))]
     pub step_id: Option<String>,
+    /// Which time it is that the execution comes to the step, as in a loop: a text or a number.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "text_or_number")]
+    #[cfg_attr(feature = "playbook", schemars(transform = or_a_number, length(max = 200)))]
+    pub iteration: Option<String>,
+}
+
+/// A number is the text that it is written as, and a whole one is written without a point.
+fn text_or_number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Text(String),
+        Number(serde_json::Number),
+    }
+    Ok(Option::<Given>::deserialize(d)?.map(|given| match given {
+        Given::Text(text) => text,
+        Given::Number(number) => match number.to_string().strip_suffix(".0") {
+            Some(whole) => whole.to_owned(),
+            None => number.to_string(),
+        },
+    }))
+}
+
+#[cfg(feature = "playbook")]
+fn or_a_number(schema: &mut schemars::Schema) {
+    schema.insert("type".to_owned(), serde_json::json!(["string", "number", "null"]));
 }
 
 /// Whether something is about to be done, or is over.
@@ -65,7 +91,7 @@ pub struct AuditEvent {
     pub operation: &'static str,
     /// What it is about: a machine, an action, an alert.
     pub target: String,
-    /// The reference that the comment begins with.
+    /// The reference that the comment begins with; of what a playbook's feed changes, the hash of its plan.
     pub reference: Option<String>,
     /// How a submission came to its action.
     pub disposition: Option<&'static str>,
@@ -160,6 +186,7 @@ pub(crate) struct Auditor {
     pub(crate) sinks: Vec<Arc<dyn AuditSink>>,
     pub(crate) run: Option<Run>,
     pub(crate) approval: Option<Approved>,
+    pub(crate) reference: Option<String>,
 }
 
 /// Whose leave a call has, and for which plan.

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         listening.base_url(),
         machine.id.clone(),
         "INC-4711: beaconing".to_owned(),
-        "example".to_owned(),
+        Some("example".to_owned()),
         false,
         true,
         60,

@@ -49,6 +49,16 @@ impl Client {
         client
     }
 
+    /// A client whose audit events have this reference where the call has none of its own.
+    #[cfg(feature = "playbook")]
+    pub(crate) fn with_reference(&self, reference: String) -> Self {
+        let mut client = self.clone();
+        let mut auditor = Auditor::clone(&self.auditor);
+        auditor.reference = Some(reference);
+        client.auditor = Arc::new(auditor);
+        client
+    }
+
     /// Writes down what is about to be sent. Of a dry run there is nothing to write.
     pub(crate) fn audit(&self, spec: &'static Spec, call: &Call) -> Result<Option<Record>> {
         if self.terms.dry {
@@ -68,7 +78,10 @@ impl Client {
             plan_id: approval.map(|approval| approval.plan_id.clone()),
             operation: spec.name,
             target: call.target().to_owned(),
-            reference: call.reference().map(str::to_owned),
+            reference: call
+                .reference()
+                .map(str::to_owned)
+                .or_else(|| self.auditor.reference.clone()),
             disposition: None,
             state: None,
             action: None,

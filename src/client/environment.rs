@@ -55,7 +55,10 @@ enum Proof {
 
 pub(super) fn builder(variables: &impl Variables) -> Result<ClientBuilder> {
     let mut own = false;
-    for name in ["TENANT_ID", "CLIENT_ID"].into_iter().chain(PROOFS.map(|(name, _)| name)) {
+    for name in ["TENANT_ID", "CLIENT_ID", READER[0], READER[1], READER[2]]
+        .into_iter()
+        .chain(PROOFS.map(|(name, _)| name))
+    {
         own |= variables.filled(&format!("DEFENDER_{name}"))?.is_some();
     }
     let prefix = if own { "DEFENDER" } else { "AZURE" };
@@ -77,8 +80,35 @@ pub(super) fn builder(variables: &impl Variables) -> Result<ClientBuilder> {
     if !missing.is_empty() {
         return Err(missing_variables(own, &missing));
     }
-    let credential = credential(proof, tenant, application, &value)?;
-    endpoints(variables, own, Client::builder(credential))
+    let credential = credential(proof, tenant.clone(), application, &value)?;
+    let builder = endpoints(variables, own, Client::builder(credential))?;
+    Ok(match reader(variables, tenant)? {
+        Some(reader) => builder.reader(reader),
+        None => builder,
+    })
+}
+
+/// A second application, for reads, where one is named: of the same tenant, with a secret.
+const READER: [&str; 3] = ["READER_CLIENT_ID", "READER_CLIENT_SECRET", "READER_CLIENT_SECRET_FILE"];
+
+fn reader(variables: &impl Variables, tenant: String) -> Result<Option<Box<dyn TokenSource>>> {
+    let [id, secret, file] = READER.map(|name| format!("DEFENDER_{name}"));
+    let set = (variables.filled(&id)?, variables.filled(&secret)?, variables.filled(&file)?);
+    let wrong = |what: String| Err(Error::configuration(what));
+    match set {
+        (None, None, None) => Ok(None),
+        (None, ..) => wrong(format!("{id} not set, and its secret is")),
+        (Some(_), None, None) => wrong(format!("{secret} not set ({file} may stand for it)")),
+        (Some(_), Some(_), Some(_)) => {
+            wrong(format!("{secret} and {file} are both set: which is meant?"))
+        }
+        (Some(application), Some(value), None) => {
+            credential(Proof::Secret, tenant, application, &value).map(Some)
+        }
+        (Some(application), None, Some(path)) => {
+            credential(Proof::SecretFile, tenant, application, &path).map(Some)
+        }
+    }
 }
 
 /// The first that is set. Of our own there may be only one, since nobody sets two on purpose.
@@ -220,6 +250,30 @@ mod tests {
             assert!(shown.contains(part), "{shown}");
         }
         assert!(!shown.contains("s3cret"));
+    }
+
+    #[test]
+    fn a_second_application_reads() {
+        let writer = [
+            ("DEFENDER_TENANT_ID", ID),
+            ("DEFENDER_CLIENT_ID", ID),
+            ("DEFENDER_CLIENT_SECRET", "s3cret"),
+        ];
+        let with = |more: &[(&'static str, &'static str)]| [&writer[..], more].concat();
+        let id = ("DEFENDER_READER_CLIENT_ID", "8b2c1d4e-0000-4000-8000-9f8e7d6c5b4a");
+        let secret = ("DEFENDER_READER_CLIENT_SECRET", "other");
+        let file = ("DEFENDER_READER_CLIENT_SECRET_FILE", "/not/here");
+        let has_reader = |more: &[_]| build(&with(more)).unwrap().shared.reader.is_some();
+        assert_eq!((has_reader(&[]), has_reader(&[id, secret])), (false, true));
+        assert!(message(&with(&[id])).contains("DEFENDER_READER_CLIENT_SECRET not set"));
+        assert!(message(&with(&[secret])).contains("DEFENDER_READER_CLIENT_ID not set"));
+        assert!(message(&with(&[id, secret, file])).contains("both set"));
+        assert!(message(&with(&[id, file])).contains("can't be opened"));
+        // It makes the names ours, and no other's application acts beside it.
+        let azure =
+            [("AZURE_TENANT_ID", ID), ("AZURE_CLIENT_ID", ID), ("AZURE_CLIENT_SECRET", "s")];
+        let mixed = [&azure[..], &[id, secret]].concat();
+        assert!(message(&mixed).contains("DEFENDER_TENANT_ID"), "{}", message(&mixed));
     }
 
     #[test]

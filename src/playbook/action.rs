@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::envelope::{Fault, State};
 use super::fault::{self, Effect};
@@ -18,12 +18,52 @@ use crate::error::{Error, Result};
 use crate::model::MachineAction;
 
 /// Something a runner can call by name. Users may add their own to a [`Registry`](super::Registry).
+///
+/// ```
+/// use async_trait::async_trait;
+/// use defender_response::playbook::{About, Action, Effect, Fault, Job, Outcome, Registry};
+/// use defender_response::{IsolationType, MachineId};
+/// use serde_json::Value;
+///
+/// /// Isolates the machine that an incident names.
+/// struct IsolateByIncident;
+///
+/// #[async_trait]
+/// impl Action for IsolateByIncident {
+///     fn about(&self) -> About {
+///         About::new::<Value, Value>("isolate_by_incident", "Isolate by incident", "Isolates the incident's machine.")
+///             .changing(Effect::Once)
+///             .undone_by("deisolate_endpoint")
+///     }
+///
+///     async fn act(&self, job: Job<'_>) -> Outcome {
+///         let machine = job.arguments.pointer("/incident/machine").and_then(Value::as_str);
+///         let Some(machine) = machine.and_then(|id| id.parse::<MachineId>().ok()) else {
+///             return Outcome::rejected(Fault::usage("invalid_arguments", "the incident names no machine"));
+///         };
+///         let mut host = job.client.machine(machine);
+///         if let Some(key) = job.key {
+///             host = host.keyed(key);
+///         }
+///         match host.isolate(IsolationType::Full, "by the incident").await {
+///             // What was submitted is waited for, and gone on with by its token.
+///             Ok(submitted) => Outcome::submitted(&job, submitted),
+///             // In a plan it says what would be sent.
+///             Err(error) => Outcome::failed(&error, Effect::Once),
+///         }
+///     }
+/// }
+///
+/// let registry = Registry::default().with(IsolateByIncident);
+/// assert!(registry.get("isolate_by_incident").is_some());
+/// ```
 #[async_trait]
 pub trait Action: Send + Sync {
     /// What is known about it.
     fn about(&self) -> About;
 
-    /// Does it. In mode `plan` the client lets reads through and nothing else.
+    /// Does it. In a plan ([`Job::plan`]) the client lets reads through and nothing else. Where there is an approval it is
+    /// planned once more first, and not done if the plan's result is another one by now.
     async fn act(&self, job: Job<'_>) -> Outcome;
 
     /// What an approval is bound to beside the arguments, such as what a file that they name holds. [`act`](Self::act) is
@@ -130,6 +170,8 @@ pub struct Job<'a> {
     pub data: Option<&'a Path>,
     /// What [`Action::approved_with`] gave where an approval was held against it, or a plan is made for one.
     pub approved: Option<&'a [u8]>,
+    /// What an approved plan would do.
+    pub(super) leave: Option<&'a [Value]>,
     /// What was written so far.
     pub(super) ledger: &'a Ledger,
 }
@@ -177,6 +219,8 @@ pub struct Outcome {
     pub error: Option<Fault>,
     /// An action whose end may be waited for.
     pub(super) watch: Option<Watch>,
+    /// Of a plan: what it would do, where `result.would_send` doesn't say it.
+    pub(super) does: Option<Vec<Value>>,
 }
 
 /// A machine action to wait for, and how it is shown.
@@ -200,6 +244,7 @@ impl Outcome {
             warnings: Vec::new(),
             error: None,
             watch: None,
+            does: None,
         }
     }
 
@@ -209,15 +254,22 @@ impl Outcome {
         Self { state: State::Rejected, error: Some(fault), ..Self::done(&Value::Null) }
     }
 
-    /// It ended in the crate's error.
+    /// It ended in the crate's error. That a plan's client let something not through is a plan.
     #[must_use]
     pub fn failed(error: &Error, effect: Effect) -> Self {
+        if error.is_dry_run() {
+            let call = json!({ "operation": error.operation(), "target": error.target() });
+            return Self::planned(json!({ "would_send": [call] }), "would_send");
+        }
         let fault = Some(Fault::of(error, effect));
         Self { state: fault::state(error, effect), error: fault, ..Self::done(&Value::Null) }
     }
 
-    /// It would be sent.
-    pub(super) fn planned(result: Value, disposition: &str) -> Self {
+    /// It would be done: an answer in a plan alone. `would_send` in the result lists the calls
+    /// ([`Client::preview`](crate::Client::preview) tells them), to which an approval is bound; without it, to the whole result.
+    /// The disposition is `would_send`, or how it stands where nothing would be.
+    #[must_use]
+    pub fn planned(result: Value, disposition: &str) -> Self {
         let disposition = Some(disposition.to_owned());
         Self { state: State::Planned, disposition, result, ..Self::done(&Value::Null) }
     }

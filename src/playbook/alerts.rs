@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::action::{About, Action, Job, Outcome, object};
 use super::envelope::Fault;
 use super::fault::Effect;
+use super::form;
 use super::machines::would_send;
 use crate::alerts::{AlertUpdate, GetAlert, UpdateAlert, UpdatedAlert};
 use crate::error::Result;
@@ -28,29 +29,32 @@ struct CommentArguments {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("anyOf" = [
-    {"required": ["status"]}, {"required": ["classification"]}, {"required": ["determination"]},
-    {"required": ["comment"]}, {"required": ["owner"]}
-]))]
+#[schemars(extend("anyOf" =
+    ["status", "classification", "determination", "comment", "owner"].map(form::given)))]
 struct UpdateArguments {
     /// The alert's id.
     #[schemars(length(max = 200), regex(pattern = r"^[0-9A-Za-z_-]+$"))]
     alert_id: String,
     /// Where it stands.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     status: Option<Status>,
     /// What it turned out to be.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     classification: Option<Class>,
     /// What lies behind that; it has to go with the classification.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     determination: Option<Reason>,
     /// A comment.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     #[schemars(length(min = 1, max = 1000), regex(pattern = r"\S"))]
     comment: Option<String>,
-    /// Who works on it.
-    #[serde(default)]
+    /// Who works on it. Left empty, that stays as it is.
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     #[schemars(length(max = 320))]
     owner: Option<String>,
 }

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::form;
+use super::key::IdempotencyKey;
 use crate::audit::Run;
 use crate::types::Timestamp;
 
@@ -22,6 +24,7 @@ const LONGEST_ID: usize = 200;
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// 1.
+    #[serde(deserialize_with = "form::whole")]
     #[schemars(range(min = 1, max = 1))]
     pub schema_version: u32,
     /// The action's name.
@@ -30,13 +33,14 @@ pub struct Request {
     #[serde(default = "nothing")]
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub arguments: Value,
-    /// Which step of which run asks, for the audit log.
+    /// Which step of which run asks, for the audit log. Execution and step make an `idempotency_key`, unless that says otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
-    /// What a repeat of this call is known by. If it isn't given it is made of the run's execution and step, where both are.
+    /// What a repeat of this call is known by. **If it isn't given, it is made of the run's execution, step and iteration**, where
+    /// the first two are: then a step that a loop comes to again finds what it did the first time, unless `iteration` tells them
+    /// apart. `false`: no key, whatever the run says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 500), regex(pattern = r"\S"))]
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<IdempotencyKey>,
     /// For how long the end of the action is waited for. Without it, submitted is as asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<WaitFor>,
@@ -84,16 +88,19 @@ impl Request {
         if self.wait.is_some_and(|wait| wait.max_seconds > LONGEST_WAIT) {
             return wrong("wait: max_seconds is 259200 at most");
         }
-        let key = self.idempotency_key.as_deref();
+        let key = match &self.idempotency_key {
+            Some(IdempotencyKey::Given(key)) => Some(key.as_str()),
+            _ => None,
+        };
         if key.is_some_and(|key| key.trim().is_empty() || longer(key, LONGEST_KEY)) {
             return wrong("idempotency_key: it has 1 to 500 characters, not all of them blanks");
         }
         let run = self.run.clone().unwrap_or_default();
-        let ids = [&run.playbook_id, &run.execution_id, &run.step_id];
+        let ids = [&run.playbook_id, &run.execution_id, &run.step_id, &run.iteration];
         if ids.into_iter().flatten().any(|id| longer(id, LONGEST_ID)) {
             return wrong("run: an id has 200 characters at most");
         }
-        if let Some(Approval { by, plan_id }) = &self.approval
+        if let Some(Approval { by, plan_id, .. }) = &self.approval
             && [by, plan_id].into_iter().any(|text| text.is_empty() || longer(text, LONGEST_ID))
         {
             return wrong("approval: by and plan_id have 1 to 200 characters each");
@@ -101,16 +108,22 @@ impl Request {
         Ok(())
     }
 
-    /// The key that was given, or one of execution and step.
+    /// The key that was given, or one of execution, step and iteration.
     pub(super) fn key(&self) -> Option<String> {
-        if let Some(key) = &self.idempotency_key {
-            return Some(key.clone());
+        match &self.idempotency_key {
+            Some(IdempotencyKey::Given(key)) => return Some(key.clone()),
+            Some(IdempotencyKey::No) => return None,
+            None => {}
         }
         let run = self.run.as_ref()?;
         // A template that wasn't filled in names no run.
         let filled = |id: &Option<String>| id.clone().filter(|id| !id.trim().is_empty());
         let (execution, step) = (filled(&run.execution_id)?, filled(&run.step_id)?);
-        Some(format!("{}:{execution}/{step}", execution.len()))
+        let key = format!("{}:{execution}/{step}", execution.len());
+        Some(match filled(&run.iteration) {
+            Some(iteration) => format!("{}:{iteration};{key}", iteration.len()),
+            None => key,
+        })
     }
 }
 
@@ -119,6 +132,7 @@ impl Request {
 #[serde(deny_unknown_fields)]
 pub struct WaitFor {
     /// So many seconds at most.
+    #[serde(deserialize_with = "form::whole")]
     #[schemars(range(max = LONGEST_WAIT))]
     pub max_seconds: u32,
 }
@@ -144,6 +158,11 @@ pub struct Approval {
     /// What: `plan_id` of the answer in mode `plan`.
     #[schemars(length(min = 1, max = 200))]
     pub plan_id: String,
+    /// Until when. Without it the approval holds for the same plan for as long, and as often, as it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub expires: Option<Timestamp>,
 }
 
 /// What became of a call.
@@ -241,6 +260,15 @@ pub struct Fault {
     pub correlation_id: Option<String>,
     /// Whether the same call can be made again and nothing is done twice, for certain. It may still fail again.
     pub retry_safe: bool,
+}
+
+/// What was to be done isn't what somebody has approved.
+pub(super) fn not_approved(what: &str) -> Fault {
+    let mut fault = Fault::new("not_approved", Category::Refused, what);
+    fault.retry_safe = true;
+    let hint = "call it in mode plan, and have the plan_id of the answer approved";
+    fault.hint = Some(hint.to_owned());
+    fault
 }
 
 /// What a runner decides by. Each has an exit status.

@@ -46,13 +46,43 @@ impl Fault {
         Self {
             code: error.kind().as_str().to_owned(),
             category: category(error, effect),
-            message: message(error),
-            hint: error.hint().map(str::to_owned),
+            message: for_runners(&message(error)),
+            hint: error.hint().map(for_runners),
             http_status: error.status(),
             correlation_id: error.correlation_id().map(str::to_owned),
             retry_safe: is_retry_safe(error, effect),
         }
     }
+}
+
+/// What the crate advises its callers, and what a runner can do in its place.
+const ADVICE: [(&str, &str); 8] = [
+    (
+        "grant the role that reading them needs, or submit without_lookup()",
+        "grant the role that reading them needs",
+    ),
+    (
+        "without_lookup() submits without having looked",
+        "nothing is submitted without having looked: try again later",
+    ),
+    ("release it first, or submit it regardless()", "release it first"),
+    ("wait for its end, or say including_others()", "wait for its end"),
+    (
+        "it isn't ours to undo: ask, or say including_others()",
+        "it isn't ours to undo: ask whose it is",
+    ),
+    ("; any_pair() sends it all the same", ""),
+    ("; any_action() sends it all the same", ""),
+    ("name one by its id, or say newest_active()", "name one by its id"),
+];
+
+/// Without the names of methods, which a runner can't call.
+fn for_runners(text: &str) -> String {
+    let text = ADVICE.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    // The number is the argument's.
+    let Some((before, rest)) = text.split_once("allow_deletes(") else { return text };
+    let Some((number, after)) = rest.split_once(')') else { return text };
+    format!("{before}allow_deletes: {number}{after}")
 }
 
 /// With its causes, which name the failing host or file.

@@ -67,7 +67,8 @@ impl Written {
             return Err(io::Error::other("the call was stopped"));
         }
         self.open += 1;
-        self.reference.clone_from(&event.reference);
+        // Of a feed it is the plan's hash, by which nothing is found in a comment.
+        self.reference = event.reference.clone().filter(|reference| reference.starts_with("dr-"));
         Ok(())
     }
 

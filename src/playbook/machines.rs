@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::action::{About, Action, Job, Outcome, Watch, object, value};
 use super::envelope::{Category, Fault, State};
 use super::fault::Effect;
+use super::form;
 use crate::actions::{Disposition, Submitted};
 use crate::error::{Error, Result};
 use crate::machines::{
@@ -40,7 +41,8 @@ struct IsolateArguments {
     #[schemars(length(min = 1, max = 1000), regex(pattern = r"\S"))]
     comment: String,
     /// How far; `Full` where it is missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     isolation_type: Option<Isolation>,
 }
 
@@ -128,11 +130,23 @@ async fn submitted<O: Operation>(
     operation: &O,
     outcome: impl Future<Output = Result<Submitted>> + Send,
 ) -> Outcome {
-    let submitted = match outcome.await {
-        Ok(submitted) => submitted,
-        Err(error) if error.is_dry_run() => return would_send(job, operation),
-        Err(error) => return told(&error),
-    };
+    match outcome.await {
+        Ok(submitted) => Outcome::submitted(job, submitted),
+        Err(error) if error.is_dry_run() => would_send(job, operation),
+        Err(error) => told(&error),
+    }
+}
+
+impl Outcome {
+    /// A machine action was submitted, or found: the listed outputs are its result, its end is waited for as the call says,
+    /// and there is a token to go on by.
+    #[must_use]
+    pub fn submitted(job: &Job<'_>, submitted: Submitted) -> Self {
+        as_submitted(job, submitted)
+    }
+}
+
+fn as_submitted(job: &Job<'_>, submitted: Submitted) -> Outcome {
     let action = submitted.action().clone();
     let disposition = submitted.disposition();
     let (is_over, scope) = (action.status.is_terminal(), submitted.scope_confirmed());
@@ -201,17 +215,20 @@ fn told(error: &Error) -> Outcome {
 }
 
 pub(super) fn would_send<O: Operation>(job: &Job<'_>, operation: &O) -> Outcome {
-    match job.client.preview(operation) {
-        Ok(preview) => {
-            let body = preview.body.and_then(|body| serde_json::from_str::<Value>(&body).ok());
-            let call = json!({
-                "operation": preview.operation, "method": preview.method.as_str(),
-                "url": preview.url.as_str(), "body": body, "roles": preview.roles,
-            });
-            Outcome::planned(json!({ "would_send": [call] }), "would_send")
-        }
+    match withheld(job, operation) {
+        Ok(call) => Outcome::planned(json!({ "would_send": [call] }), "would_send"),
         Err(error) => Outcome::failed(&error, Effect::Once),
     }
+}
+
+/// A call as a plan shows it.
+pub(super) fn withheld<O: Operation>(job: &Job<'_>, operation: &O) -> Result<Value> {
+    let preview = job.client.preview(operation)?;
+    let body = preview.body.and_then(|body| serde_json::from_str::<Value>(&body).ok());
+    Ok(json!({
+        "operation": preview.operation, "method": preview.method.as_str(),
+        "url": preview.url.as_str(), "body": body, "roles": preview.roles,
+    }))
 }
 
 fn handle(job: &Job<'_>, id: &MachineId) -> MachineHandle {

@@ -15,7 +15,9 @@ mod action;
 mod alerts;
 mod envelope;
 mod fault;
+mod form;
 mod iocs;
+mod key;
 mod ledger;
 mod machines;
 mod records;
@@ -23,6 +25,7 @@ mod registry;
 mod runner;
 mod states;
 mod strict;
+mod withheld;
 
 use serde_json::Value;
 
@@ -31,6 +34,7 @@ pub use envelope::{
     Approval, Category, Fault, Mode, Request, Response, Resume, SCHEMA_VERSION, State, WaitFor,
 };
 pub use fault::Effect;
+pub use key::IdempotencyKey;
 pub use registry::Registry;
 pub use runner::Runner;
 pub use strict::parse;

@@ -5,10 +5,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::action::{About, Action, Job, Outcome, Watch, value};
 use super::envelope::{Category, Fault};
 use super::fault::Effect;
+use super::form;
 use super::machines::{ActionOutput, show, state_of, would_send};
 use crate::actions::{ActionHandle, CancelMachineAction, GetMachineAction};
 use crate::client::Client;
@@ -40,14 +42,16 @@ struct CancelArguments {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["action_id"]}, {"required": ["token"]}]))]
+#[schemars(extend("oneOf" = ["action_id", "token"].map(form::given)))]
 struct WaitArguments {
     /// The action's id.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     #[schemars(regex(pattern = GUID))]
     action_id: Option<String>,
     /// A token from `resume`, which is refused elsewhere than in its tenant.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     token: Option<String>,
 }
 
@@ -120,7 +124,19 @@ impl Action for CancelAction {
             Err(fault) => return Outcome::rejected(fault),
         };
         let error = match job.client.action(id.clone()).cancel(&comment).await {
+            Ok(action) if job.plan => {
+                let there = json!({ "would_send": [], "there": show(&action) });
+                return Outcome::planned(there, "already_in_state");
+            }
             Ok(action) => return Outcome::done(&show(&action)),
+            Err(error) if job.plan && error.is_invalid_request() && error.action().is_some() => {
+                let there = error.action().map(show);
+                let there = json!({ "would_send": [], "there": there });
+                let mut told = Outcome::planned(there, "");
+                told.disposition = None;
+                told.warnings.push(error.to_string());
+                return told;
+            }
             Err(error) if error.is_dry_run() => {
                 return would_send(&job, &CancelMachineAction::new(id, &comment));
             }

@@ -11,8 +11,9 @@ use super::action::{About, Action, Job, Outcome, Watch, object, value};
 use super::envelope::{Category, Fault, State};
 use super::fault::Effect;
 use super::machines::{
-    ActionOutput, Isolation, MachineArguments, machine_id, output, show as shown,
+    ActionOutput, Isolation, MachineArguments, machine_id, output, show as shown, state_of,
 };
+use super::withheld::calls;
 use crate::actions::ListMachineActions;
 use crate::check::Heading;
 use crate::ensure::Goal;
@@ -221,10 +222,10 @@ impl Action for EnsureState {
                 told
             }
             Err(error) if error.is_dry_run() => {
-                let what = json!({
-                    "operation": error.operation(), "target": id, "goal": self.about().name,
-                });
-                Outcome::planned(json!({ "would_send": [what] }), "would_send")
+                match calls(&job, &id, goal, &arguments.comment).await {
+                    Ok(calls) => Outcome::planned(json!({ "would_send": calls }), "would_send"),
+                    Err(error) => Outcome::failed(&error, Effect::Reads),
+                }
             }
             Err(error) if job.plan && error.is_still_running() => {
                 let there = not_there(&job, &error).result;
@@ -244,6 +245,9 @@ fn not_there(job: &Job<'_>, error: &Error) -> Outcome {
     }
     let Some(action) = error.action() else { return told };
     told.result = value(&EnsuredOutput::NotThere { action: Box::new(output(action)) });
+    if told.state == State::InProgress {
+        told.state = state_of(&action.status);
+    }
     if !action.status.is_terminal() {
         let handle = job.client.action(&action.id);
         told.watch = Some(Watch { handle, action: Some(action.clone()), show: shown, effect });

@@ -142,3 +142,100 @@ async fn ids_left_empty_make_no_key_and_no_two_runs_share_one() {
         assert_eq!(effects(&emulator, "scan"), scans);
     }
 }
+
+fn ensure(action: &str, mode: &str) -> Value {
+    let mut arguments = json!({"machine_id": MACHINE, "comment": "INC-4711"});
+    if action == "ensure_isolated" {
+        arguments["isolation_type"] = "Selective".into();
+    }
+    json!({"schema_version": 1, "action": action, "mode": mode, "arguments": arguments})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_of_a_state_shows_the_calls_and_which_are_conditional() {
+    let (_, client) = slow();
+    let plan = call(&client, ensure("ensure_isolated", "plan")).await;
+    assert_eq!(told(&plan), (0, State::Planned, Some("would_send")), "{}", plan.to_json());
+    let calls = plan.result["would_send"].as_array().unwrap();
+    let only = &calls[0];
+    assert_eq!(
+        (calls.len(), &only["operation"], &only["method"]),
+        (1, &json!("isolate"), &json!("POST"))
+    );
+    assert_eq!(only["body"]["IsolationType"], "Selective");
+    assert_eq!(only["body"]["Comment"], "INC-4711");
+    assert!(only["url"].as_str().unwrap().ends_with(&format!("{MACHINE}/isolate")), "{only}");
+    assert_eq!(only["when"], Value::Null);
+
+    let submitted = call(&client, isolate(Some("Full"))).await;
+    let plan = call(&client, ensure("ensure_released", "plan")).await;
+    assert_eq!(told(&plan), (0, State::Planned, Some("would_send")), "{}", plan.to_json());
+    let calls = plan.result["would_send"].as_array().unwrap();
+    let operations: Vec<_> = calls.iter().map(|call| call["operation"].as_str().unwrap()).collect();
+    assert_eq!(operations, ["cancel_machine_action", "unisolate"]);
+    let id = submitted.result["id"].as_str().unwrap();
+    assert!(calls[0]["url"].as_str().unwrap().contains(id), "{}", calls[0]);
+    assert_eq!((calls[0]["when"].is_null(), calls[1]["when"].is_string()), (true, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_to_cancel_what_has_ended_is_a_plan() {
+    for (cancelled, disposition) in [(true, Some("already_in_state")), (false, None)] {
+        let (emulator, client) = emulated(Emulator::builder());
+        let mut request = isolate(Some("Full"));
+        if !cancelled {
+            request["wait"] = json!({"max_seconds": 600});
+        }
+        let action = call(&client, request).await;
+        let id = action.result["id"].as_str().unwrap();
+        if cancelled {
+            emulator.cancel_as(Actor::Analyst, id, "no").unwrap();
+        }
+        let request = json!({"schema_version": 1, "action": "cancel_machine_action", "mode": "plan",
+            "arguments": {"action_id": id, "comment": "no"}});
+        let plan = call(&client, request).await;
+        assert_eq!(told(&plan), (0, State::Planned, disposition), "{}", plan.to_json());
+        assert_eq!(plan.result["would_send"], json!([]));
+        assert_eq!(plan.result["there"]["id"], id);
+        assert_eq!(plan.warnings.is_empty(), cancelled);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_advised_a_runner_can_do() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut isolated = isolate(Some("Full"));
+    isolated["wait"] = json!({"max_seconds": 600});
+    assert_eq!(call(&client, isolated).await.exit_status(), 0);
+    let other = call(&client, isolate(Some("Selective"))).await;
+    let pair = json!({"schema_version": 1, "action": "update_alert", "arguments":
+        {"alert_id": ALERT, "classification": "FalsePositive", "determination": "Malware"}});
+    let pair = call(&client, pair).await;
+    emulator.act(Actor::Analyst, MACHINE, Act::Restrict, "by hand").unwrap();
+    let theirs = call(&client, ensure("ensure_unrestricted", "apply")).await;
+    let object = |name: &str| {
+        json!({"type": "indicator", "id": format!("indicator--{name}"),
+            "pattern": format!("[domain-name:value = '{name}.evil.example']")})
+    };
+    let sync = |objects: Value| {
+        json!({"schema_version": 1, "action": "sync_iocs_from_stix_bundle", "arguments":
+            {"stix_objects": objects, "action": "Block", "owner": "feed", "allow_deletes": 0}})
+    };
+    assert_eq!(call(&client, sync(json!([object("a"), object("b")]))).await.exit_status(), 0);
+    let many = call(&client, sync(json!([object("a")]))).await;
+    emulator
+        .fault(
+            FaultRule::new(
+                "list_machine_actions",
+                defender_response::emulator::StatusFault::new(403),
+            )
+            .times(100),
+        )
+        .unwrap();
+    let blind = call(&client, isolate(Some("Selective"))).await;
+    for response in [other, pair, theirs, many, blind] {
+        let fault = response.error.as_ref().unwrap_or_else(|| panic!("{}", response.to_json()));
+        let said = format!("{} {}", fault.message, fault.hint.as_deref().unwrap_or_default());
+        assert!(!said.contains("()") && !said.contains("allow_deletes("), "{said}");
+    }
+}

@@ -195,3 +195,109 @@ async fn a_plan_of_deletions_would_send_something() {
     one["mode"] = "plan".into();
     assert_eq!(call(&client, one).await.disposition.as_deref(), Some("would_send"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_plan_notes_is_told_and_what_it_overrules_is_named() {
+    for (action, word, overruled) in
+        [("Alert", "Audit", true), ("AlertAndBlock", "Block", true), ("Audit", "Audit", true)]
+    {
+        let (_, client) = emulated(Emulator::builder());
+        for (name, owner) in [("create", None), ("sync", Some("feed")), ("plan", None)] {
+            let mut request = push(&feed(&["a.evil.example"]));
+            request["action"] = format!("{name}_iocs_from_stix_bundle").into();
+            request["arguments"]["action"] = action.into();
+            request["arguments"]["generate_alert"] = false.into();
+            if let Some(owner) = owner {
+                request["arguments"]["owner"] = owner.into();
+            }
+            let response = call(&client, request).await;
+            assert_eq!(response.exit_status(), 0, "{}", response.to_json());
+            let said = |what: &str| response.warnings.iter().any(|said| said.contains(what));
+            assert!(said(word), "{name} {action}: {:?}", response.warnings);
+            assert_eq!(said("generate_alert: false"), overruled, "{:?}", response.warnings);
+        }
+    }
+    let (_, client) = emulated(Emulator::builder());
+    let quiet = call(&client, push(&feed(&["a.evil.example"]))).await;
+    assert!(quiet.warnings.is_empty(), "{:?}", quiet.warnings);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_deletion_is_an_item_by_its_value_in_a_plan_too() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let all = sync(&feed(&["a.evil.example", "b.evil.example", "c.evil.example"]));
+    assert_eq!(call(&client, all).await.exit_status(), 0);
+    let mut rest = feed(&["a.evil.example", "b.evil.example"]);
+    rest[1]["revoked"] = true.into();
+    let mut request = sync(&rest);
+    for (mode, outcome) in [("plan", "would_delete"), ("apply", "deleted")] {
+        request["mode"] = mode.into();
+        let response = call(&client, request.clone()).await;
+        let items = response.items.clone().unwrap();
+        for (value, why) in [("b.evil.example", "withdrawn"), ("c.evil.example", "departed")] {
+            let item = items.iter().find(|item| item["value"] == value);
+            let item = item.unwrap_or_else(|| panic!("{}", response.to_json()));
+            assert_eq!(
+                (&item["type"], &item["why"], &item["outcome"]),
+                (&json!("DomainName"), &json!(why), &json!(outcome)),
+                "{mode}"
+            );
+        }
+        let first = &items[0]["indicators"][0];
+        assert_eq!(
+            (&first["type"], &first["value"]),
+            (&json!("DomainName"), &json!("a.evil.example"))
+        );
+    }
+    assert_eq!(emulator.indicators().len(), 1);
+}
+
+#[derive(Clone, Default)]
+struct Heard(std::sync::Arc<std::sync::Mutex<Vec<Option<String>>>>);
+
+impl defender_response::AuditSink for Heard {
+    fn record(&self, event: &defender_response::AuditEvent) -> std::io::Result<()> {
+        self.0.lock().unwrap().push(event.reference.clone());
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_names_the_plan_of_a_feed() {
+    let (_, client) = emulated(Emulator::builder());
+    let heard = Heard::default();
+    let response = call(&client.audited(heard.clone()), push(&feed(&["a.evil.example"]))).await;
+    let hash = response.result["plan_hash"].as_str().map(str::to_owned);
+    assert_eq!(*heard.0.lock().unwrap(), [hash.clone(), hash]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_feed_is_nothing_to_do_and_an_empty_file_is_none() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let bundle = json!({"type": "bundle", "id": "bundle--1", "objects": []});
+    let files = [
+        (Scratch::new("empty.json", ""), 2),
+        (Scratch::new("blank.json", " \n"), 2),
+        (Scratch::new("list.json", "[]"), 0),
+    ];
+    for name in ["create", "plan"] {
+        for mode in ["plan", "apply"] {
+            let with = |member: &str, value: Value| {
+                json!({"schema_version": 1, "action": format!("{name}_iocs_from_stix_bundle"),
+                    "mode": mode, "arguments": {member: value, "action": "Block"}})
+            };
+            let inline = [json!([]), bundle.clone()].map(|feed| (with("stix_objects", feed), 0));
+            let files = files
+                .iter()
+                .map(|(file, status)| (with("stix_objects_path", file.path().into()), *status));
+            for (request, status) in inline.into_iter().chain(files) {
+                let response = call(&client, request.clone()).await;
+                assert_eq!(response.exit_status(), status, "{request}: {}", response.to_json());
+                let said = response.warnings.iter().any(|said| said.contains("empty"));
+                assert_eq!(said, status == 0, "{request}: {:?}", response.warnings);
+            }
+        }
+    }
+    assert_eq!(call(&client, sync(&json!([]))).await.exit_status(), 2);
+    assert_eq!(effects(&emulator, "import_indicators"), 0);
+}

@@ -174,3 +174,37 @@ async fn what_ended_otherwise_keeps_its_state() {
     assert_eq!((again.exit_status(), again.state), (8, State::Cancelled), "{}", again.to_json());
     assert_eq!(effects(&emulator, "isolate"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_s_iteration_is_part_of_the_key_and_a_run_can_go_without_one() {
+    let (emulator, client) = emulated(Emulator::builder());
+    let mut request = on_machine("scan", "");
+    request["run"] = json!({"execution_id": "e", "step_id": "s"});
+    for (key, iteration, scans) in [
+        (json!(null), json!(null), 1),
+        (json!(null), json!(1), 2),
+        (json!(null), json!(2), 3),
+        (json!(null), json!("1"), 3),
+        (json!(null), json!(1.0), 3),
+        (json!(null), json!(""), 3),
+        (json!(false), json!(1), 4),
+        (json!(false), json!(1), 5),
+    ] {
+        request["idempotency_key"] = key.clone();
+        request["run"]["iteration"] = iteration.clone();
+        let schema = defender_response::playbook::request_schema();
+        crate::setup::validates(&schema, &request).unwrap_or_else(|e| panic!("{request}: {e}"));
+        let response = call(&fresh(&emulator), request.clone()).await;
+        assert_eq!(response.exit_status(), 0, "{}", response.to_json());
+        assert_eq!(effects(&emulator, "scan"), scans, "{key} {iteration}");
+    }
+    drop(client);
+    for wrong in [json!(true), json!(0)] {
+        request["idempotency_key"] = wrong;
+        let schema = defender_response::playbook::request_schema();
+        assert!(crate::setup::validates(&schema, &request).is_err());
+        let read: Result<defender_response::playbook::Request, _> =
+            serde_json::from_value(request.clone());
+        assert!(read.is_err());
+    }
+}

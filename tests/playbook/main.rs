@@ -11,3 +11,4 @@ mod sekoia;
 mod setup;
 mod stopping;
 mod truth;
+mod windmill;

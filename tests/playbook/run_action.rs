@@ -64,6 +64,8 @@ async fn the_emulator_is_named_in_the_answer() {
             .await;
     assert_eq!(told.status, 0, "{}", told.out);
     assert!(told.json()["warnings"][0].as_str().unwrap().contains("no tenant was touched"));
+    let told = run(machine(), &["isolate_endpoint", "--emulator"], &Environment::new()).await;
+    assert_eq!((told.status, told.json().get("resume")), (0, None), "{}", told.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +88,7 @@ async fn wrong_usage_ends_with_2_and_nothing_panics() {
     );
     let garbage: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let emulated = ["isolate_endpoint", "--emulator"];
+    let limits = Scratch::new("limits.json", r#"{"at_most": [{"machines": 1, "minutes": 60}]}"#);
     for (input, arguments, environment) in [
         (Vec::new(), &emulated[..], &none),
         (garbage, &emulated, &none),
@@ -108,6 +111,11 @@ async fn wrong_usage_ends_with_2_and_nothing_panics() {
         (
             machine().into_bytes(),
             &["isolate_endpoint", "--emulator", "--guard", "/not/here"],
+            &none,
+        ),
+        (
+            machine().into_bytes(),
+            &["isolate_endpoint", "--emulator", "--guard", limits.path()],
             &none,
         ),
         (Vec::new(), &["--resume", "x", "--emulator"], &none),

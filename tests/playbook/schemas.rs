@@ -198,7 +198,7 @@ async fn a_plan_of_any_action_sends_nothing_that_changes_something() {
         {
             let told = (response.exit_status(), response.disposition.as_deref());
             assert_eq!(told, (0, Some("would_send")), "{name}: {}", response.to_json());
-            assert_eq!(response.result["plan_id"].as_str().unwrap().len(), 32, "{name}");
+            assert_eq!(response.result["plan_id"].as_str().unwrap().len(), 64, "{name}");
         }
     }
 }
@@ -251,5 +251,82 @@ async fn an_envelope_that_its_schema_refuses_is_refused() {
         if !is_good {
             assert_eq!((response.exit_status(), effects(&emulator)), (2, before), "{request}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_form_left_empty_is_missing() {
+    let registry = Registry::default();
+    let machine = json!({"machine_id": MACHINE, "comment": "INC-4711", "isolation_type": ""});
+    let alert = |comment: &str| {
+        json!({"alert_id": ALERT, "status": "Resolved", "classification": "", "determination": "",
+            "comment": comment, "owner": ""})
+    };
+    let feed = json!({"stix_objects": bundle(), "stix_objects_path": "", "action": "Block",
+        "severity": "", "sekoia_base_url": "", "owner": ""});
+    let (emulator, client) = emulated(Emulator::builder());
+    let id: defender_response::AlertId = ALERT.parse().unwrap();
+    let before = client.alert(&id).get().await.unwrap();
+    for (name, arguments) in [
+        ("isolate_endpoint", machine),
+        ("update_alert", alert("")),
+        ("create_iocs_from_stix_bundle", feed),
+    ] {
+        let schema = registry.get(name).unwrap().about().arguments;
+        validates(&schema, &arguments).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let request = json!({"schema_version": 1, "action": name, "arguments": arguments});
+        let response = call(&client, request).await;
+        assert_eq!(response.exit_status(), 0, "{name}: {}", response.to_json());
+    }
+    let after = client.alert(&id).get().await.unwrap();
+    assert_eq!((after.assigned_to, after.comments), (before.assigned_to, before.comments));
+    assert_eq!(emulator.actions()[0]["scope"], "Full");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_empty_or_null_is_no_argument_by_the_schema_either() {
+    let registry = Registry::default();
+    let (_, client) = emulated(Emulator::builder().set("settle", "3600").unwrap());
+    let request = json!({"schema_version": 1, "action": "isolate_endpoint",
+        "arguments": {"machine_id": MACHINE, "comment": "INC-4711"}});
+    let id = call(&client, request).await.result["id"].clone();
+    let id = id.as_str().unwrap();
+    for (name, arguments, is_good) in [
+        ("update_alert", json!({"alert_id": ALERT, "status": null}), false),
+        ("update_alert", json!({"alert_id": ALERT, "comment": ""}), false),
+        ("update_alert", json!({"alert_id": ALERT, "status": null, "owner": "o"}), true),
+        ("wait_for_action", json!({"action_id": id, "token": null}), true),
+        ("wait_for_action", json!({"action_id": id, "token": ""}), true),
+        ("wait_for_action", json!({"action_id": null}), false),
+        ("wait_for_action", json!({"action_id": id, "token": "x"}), false),
+        (
+            "create_iocs_from_stix_bundle",
+            json!({"stix_objects": bundle(), "stix_objects_path": null, "action": "Block"}),
+            true,
+        ),
+        ("create_iocs_from_stix_bundle", json!({"stix_objects": null, "action": "Block"}), false),
+        (
+            "sync_iocs_from_stix_bundle",
+            json!({"stix_objects": bundle(), "action": "Block", "owner": "x", "allow_deletes": 1.0}),
+            true,
+        ),
+        (
+            "sync_iocs_from_stix_bundle",
+            json!({"stix_objects": bundle(), "action": "Block", "owner": "x", "allow_deletes": 1.5}),
+            false,
+        ),
+        (
+            "sync_iocs_from_stix_bundle",
+            json!({"stix_objects": bundle(), "action": "Block", "owner": ""}),
+            false,
+        ),
+    ] {
+        let schema = registry.get(name).unwrap().about().arguments;
+        assert_eq!(validates(&schema, &arguments).is_ok(), is_good, "{name}: {arguments}");
+        let request = json!({"schema_version": 1.0, "action": name, "arguments": arguments,
+            "wait": {"max_seconds": 0.0}});
+        validates(&request_schema(), &request).unwrap();
+        let response = call(&client, request).await;
+        assert_eq!(response.exit_status() != 2, is_good, "{name}: {}", response.to_json());
     }
 }

@@ -300,9 +300,56 @@ async fn what_can_not_be_done_is_told_with_its_code() {
         let last = told.read().pop().unwrap();
         assert!(last["error"].as_str().unwrap().starts_with(code), "{last}");
     }
+    // Without a base it is the published one, and a secret that is null or empty is asked for.
+    for secret in [json!(null), json!("")] {
+        let mut plain = configuration(&emulator, &listening);
+        plain.as_object_mut().unwrap().remove("base_url");
+        plain["app_secret"] = secret;
+        let (url, told) = callback(&[], "another secret");
+        let folder = Folder::new();
+        folder.put("arguments", json!({"machine_id": MACHINE, "comment": "INC-4711"}));
+        folder.put("module_configuration", &plain).put("url_callback", url).put("token", "t");
+        assert_eq!(run("UnIsolateMachineAction", &folder, &Environment::new()).await.status, 0);
+        let bodies = told.read();
+        assert_eq!(bodies[0]["need_secrets"], true);
+        assert!(bodies[1]["error"].as_str().unwrap().starts_with("sign_in: "), "{}", bodies[1]);
+    }
     let nowhere = run("UnIsolateMachineAction", &Folder::new(), &Environment::new()).await;
     assert_eq!(nowhere.status, 2, "{}", nowhere.err);
     assert_eq!(run("Explode", &Folder::new(), &Environment::new()).await.status, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_has_a_folder_in_its_data_and_a_guard_and_a_log_of_its_own() {
+    let object = json!([{"type": "indicator", "id": "indicator--1", "pattern": "[domain-name:value = 'c2.evil.example']"}]);
+    let arguments = json!({"stix_objects_path": "feed.json", "action": "Block"});
+    for (inside, rules, code) in [
+        ("run-1", r#"{"never": [{"names": ["dc*"], "operations": ["isolate"]}]}"#, None),
+        ("run-1", r#"{"never": [{"operations": ["import_indicators"]}]}"#, Some("guarded: ")),
+        ("run-1", r#"{"at_most": [{"machines": 1, "minutes": 1}]}"#, Some("configuration: ")),
+        ("../run-1", "{}", Some("configuration: ")),
+    ] {
+        let (emulator, listening, _) = on_a_socket(emulator()).await;
+        let (url, told) = callback(&[], emulator.client_secret());
+        let folder = Folder::new();
+        fs::create_dir_all(folder.0.join("data/run-1")).unwrap();
+        folder.put("arguments", &arguments).put("url_callback", url).put("token", "t");
+        folder.put("module_configuration", configuration(&emulator, &listening));
+        folder.put("data/run-1/feed.json", &object).put("sub_folder", inside).put("rules", rules);
+        let path = |name: &str| folder.0.join(name).to_str().unwrap().to_owned();
+        let (inputs, data, guard, audit) = (path(""), path("data"), path("rules"), path("log"));
+        let options = ["--folder", &inputs, "--data", &data, "--guard", &guard, "--audit", &audit];
+        let arguments = [&["PushIndicatorsAction"], &options[..]].concat();
+        let done = ended(start("sekoia_runner", &arguments, &Environment::new())).await;
+        assert_eq!(done.status, 0, "{}", done.err);
+        let last = told.read().pop().unwrap();
+        let error = last.get("error").map(|error| error.as_str().unwrap());
+        assert_eq!(error.is_some(), code.is_some(), "{last}");
+        assert!(error.unwrap_or_default().starts_with(code.unwrap_or_default()), "{last}");
+        let log = fs::read_to_string(&audit).unwrap_or_default();
+        assert_eq!(log.contains("import_indicators"), code.is_none(), "{log}");
+        assert_eq!(done.err.contains("defender_response"), code.is_none(), "{}", done.err);
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ async fn a_state_that_is_not_reached_in_time_is_told_with_its_action_and_a_token
         let late = call(&client, request).await;
         assert_eq!(
             told(&late),
-            (9, State::InProgress, "still_running", false),
+            (9, State::Submitted, "still_running", false),
             "{}",
             late.to_json()
         );
@@ -300,9 +300,9 @@ async fn what_was_adopted_for_a_state_was_done_for_it() {
     let mut request = on_machine("ensure_isolated");
     request["wait"] = json!({"max_seconds": 60});
     let late = call(&client, request.clone()).await;
-    assert_eq!(told(&late), (9, State::InProgress, "still_running", false), "{}", late.to_json());
+    assert_eq!(told(&late), (9, State::Submitted, "still_running", false), "{}", late.to_json());
     // Waited for by another call, it is nothing of that call's.
     let again = call(&client, request).await;
-    assert_eq!(told(&again), (9, State::InProgress, "still_running", true), "{}", again.to_json());
+    assert_eq!(told(&again), (9, State::Submitted, "still_running", true), "{}", again.to_json());
     assert_eq!(effects(&emulator, "isolate"), 1);
 }

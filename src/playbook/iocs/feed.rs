@@ -10,54 +10,63 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{IndicatorAction, Severity};
 use crate::playbook::action::{Job, value};
-use crate::playbook::envelope::{Category, Fault};
-use crate::stix::{Plan, PlanOptions, plan};
+use crate::playbook::envelope::{Fault, not_approved};
+use crate::playbook::form;
+use crate::stix::{FeedError, Plan, PlanOptions, Trouble, plan};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["stix_objects_path"]}, {"required": ["stix_objects"]}]))]
+#[schemars(extend("oneOf" = ["stix_objects_path", "stix_objects"].map(form::given)))]
 pub(super) struct IocArguments {
     /// A file with the objects: a bundle, a list, or one a line.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects_path: Option<String>,
     /// The objects themselves: a bundle or a list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects: Option<Objects>,
     /// For links to the objects.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     sekoia_base_url: Option<String>,
     /// What is done where an indicator is seen.
     action: IocAction,
     /// Of alerts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     severity: Option<IocSeverity>,
     /// Whether an alert is raised.
     #[serde(default)]
     generate_alert: Option<bool>,
     /// Which feed it is: what another owner pushed isn't touched.
-    #[serde(default)]
-    #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"))]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"), transform = form::may_be_empty)]
     pub(super) owner: Option<String>,
 }
 
 // The same, and the owner has to be there. What is flattened couldn't refuse unknown members.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["stix_objects_path"]}, {"required": ["stix_objects"]}]))]
+#[schemars(extend("oneOf" = ["stix_objects_path", "stix_objects"].map(form::given)))]
 pub(super) struct SyncArguments {
     /// A file with the objects: a bundle, a list, or one a line.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects_path: Option<String>,
     /// The objects themselves: a bundle or a list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     stix_objects: Option<Objects>,
     /// For links to the objects.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     sekoia_base_url: Option<String>,
     /// What is done where an indicator is seen.
     action: IocAction,
     /// Of alerts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::filled")]
+    #[schemars(transform = form::may_be_empty)]
     severity: Option<IocSeverity>,
     /// Whether an alert is raised.
     #[serde(default)]
@@ -66,7 +75,7 @@ pub(super) struct SyncArguments {
     #[schemars(length(max = 100), regex(pattern = r"^\S(.*\S)?$"))]
     pub(super) owner: String,
     /// How many deletions are let pass.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "form::maybe_whole")]
     pub(super) allow_deletes: Option<u32>,
 }
 
@@ -143,8 +152,13 @@ impl IocArguments {
     }
 
     /// The plan of the feed, which is read to its end or as far as it can be.
-    pub(super) fn plan(&self, job: &Job<'_>) -> Result<Plan, Fault> {
+    pub(super) fn plan(&self, job: &Job<'_>, empty: Empty) -> Result<Feed, Fault> {
         let options = self.options();
+        let wants_no_alert = self.generate_alert == Some(false);
+        let whole = |plan: Plan| {
+            let is_empty = plan.is_complete() && plan.counts().objects == 0;
+            Feed { plan, is_empty, wants_no_alert }
+        };
         let invalid = |error: &dyn std::fmt::Display| {
             Fault::usage("invalid_feed", format!("the STIX objects can't be read: {error}"))
         };
@@ -152,7 +166,12 @@ impl IocArguments {
             (Some(path), None) => path,
             (None, Some(objects)) => {
                 let feed = Cursor::new(value(objects).to_string().into_bytes());
-                return plan(feed, &options).map_err(|error| invalid(&error));
+                return match plan(feed, &options) {
+                    Err(error) => nothing_in_it(error, empty == Empty::Nothing)
+                        .map(|plan| Feed { is_empty: true, ..whole(plan) })
+                        .map_err(|error| invalid(&error)),
+                    Ok(plan) => Ok(whole(plan)),
+                };
             }
             _ => {
                 let what = "the arguments: one of stix_objects_path and stix_objects is needed, and not both";
@@ -160,8 +179,8 @@ impl IocArguments {
             }
         };
         let (file, unreadable) = open(job, path)?;
-        let mut feed = Hashed { file, hash: Sha256::new() };
-        let planned = plan(&mut feed, &options).map_err(|error| invalid(&error));
+        let mut feed = Hashed { file, hash: Sha256::new(), is_blank: true };
+        let planned = plan(&mut feed, &options);
         if job.approved.is_some_and(|approved| !approved.is_empty()) {
             io::copy(&mut feed, &mut io::sink()).map_err(unreadable)?;
             let hash = feed.hash.finalize();
@@ -169,14 +188,51 @@ impl IocArguments {
                 return Err(changed(path));
             }
         }
-        planned
+        match planned {
+            Err(error) => nothing_in_it(error, empty == Empty::Nothing && !feed.is_blank)
+                .map(|plan| Feed { is_empty: true, ..whole(plan) })
+                .map_err(|error| invalid(&error)),
+            Ok(plan) => Ok(whole(plan)),
+        }
     }
+}
+
+/// What a list or a bundle without objects is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// Nothing to do.
+    Nothing,
+    /// A mistake, since all there is would be deleted.
+    Refused,
+}
+
+/// A feed that was read.
+pub(super) struct Feed {
+    pub(super) plan: Plan,
+    /// It is a list or a bundle without objects.
+    pub(super) is_empty: bool,
+    /// It was said that no alerts are to be raised.
+    pub(super) wants_no_alert: bool,
+}
+
+impl Feed {
+    /// Whether the whole feed was read.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_empty || self.plan.is_complete()
+    }
+}
+
+/// The plan of a feed without objects, where that is let pass.
+fn nothing_in_it(error: FeedError, is_let_pass: bool) -> Result<Plan, FeedError> {
+    if !is_let_pass || error.trouble() != Trouble::Empty {
+        return Err(error);
+    }
+    error.plan().cloned().ok_or(error)
 }
 
 fn changed(path: &str) -> Fault {
     let what = format!("{path}: it isn't what it was when it was looked at for its plan_id");
-    let mut fault = Fault::new("not_approved", Category::Refused, what);
-    fault.retry_safe = true;
+    let mut fault = not_approved(&what);
     fault.hint = Some("let the file be written to its end, and have its plan approved".to_owned());
     fault
 }
@@ -206,7 +262,7 @@ pub(super) fn approved_with(job: &Job<'_>) -> Result<Vec<u8>, Fault> {
         return Ok(Vec::new());
     };
     let (file, unreadable) = open(job, named)?;
-    let mut feed = Hashed { file, hash: Sha256::new() };
+    let mut feed = Hashed { file, hash: Sha256::new(), is_blank: true };
     io::copy(&mut feed, &mut io::sink()).map_err(unreadable)?;
     Ok(feed.hash.finalize().to_vec())
 }
@@ -215,12 +271,16 @@ pub(super) fn approved_with(job: &Job<'_>) -> Result<Vec<u8>, Fault> {
 struct Hashed {
     file: File,
     hash: Sha256,
+    /// There is nothing in it but white space.
+    is_blank: bool,
 }
 
 impl Read for Hashed {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         let length = self.file.read(piece)?;
-        self.hash.update(piece.get(..length).unwrap_or_default());
+        let read = piece.get(..length).unwrap_or_default();
+        self.is_blank &= read.trim_ascii().is_empty();
+        self.hash.update(read);
         Ok(length)
     }
 }

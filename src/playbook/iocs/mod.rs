@@ -2,20 +2,22 @@
 
 mod feed;
 mod pushed;
+mod told;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use self::feed::{IocArguments, SyncArguments, approved_with};
-use self::pushed::{PushOutput, pushed};
+use self::feed::{Empty, IocArguments, SyncArguments, approved_with};
+use self::pushed::{PushOutput, deletions, pushed};
+use self::told::{noted, planned};
 use super::action::{About, Action, Job, Outcome, object};
-use super::envelope::Fault;
+use super::envelope::{Fault, not_approved};
 use super::fault::Effect;
+use crate::error::Error;
 use crate::indicators::{ImportIndicators, ListIndicators};
 use crate::operation::Operation;
-use crate::stix::{Fate, Plan};
 
 /// What a feed comes to; `items` has what becomes of each source.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -28,13 +30,6 @@ struct PlanOutput {
     planned: Map<String, Value>,
 }
 
-fn noted(plan: &Plan, mut told: Outcome) -> Outcome {
-    if !plan.is_complete() {
-        told.warnings.push("the feed goes on in another page, which isn't here".to_owned());
-    }
-    told
-}
-
 pub(super) struct CreateIocs;
 
 #[async_trait]
@@ -44,7 +39,7 @@ impl Action for CreateIocs {
             "create_iocs_from_stix_bundle",
             "Push indicators",
             "Creates and updates the indicators of STIX objects, and deletes ours of what is revoked or expired. Each object \
-             is accounted for in `items`.",
+             is accounted for in `items`, and each value that is deleted.",
         )
         .role(ImportIndicators::SPEC.roles)
         .changing(Effect::Idempotent)
@@ -56,17 +51,17 @@ impl Action for CreateIocs {
 
     async fn act(&self, job: Job<'_>) -> Outcome {
         let read = job.arguments::<IocArguments>();
-        let (arguments, plan) = match read.and_then(|a| Ok((a.plan(&job)?, a))) {
-            Ok((plan, arguments)) => (arguments, plan),
+        let (arguments, feed) = match read.and_then(|a| Ok((a.plan(&job, Empty::Nothing)?, a))) {
+            Ok((feed, arguments)) => (arguments, feed),
             Err(fault) => return Outcome::rejected(fault),
         };
-        let indicators = job.client.indicators();
-        let mut push = indicators.push(&plan);
+        let indicators = job.client.with_reference(feed.plan.hash()).indicators();
+        let mut push = indicators.push(&feed.plan);
         if let Some(owner) = arguments.owner {
             push = push.owner(owner);
         }
         let outcome = if job.plan { push.dry_run().await } else { push.await };
-        noted(&plan, pushed(&job, &plan, outcome))
+        noted(&feed, pushed(&job, &feed, outcome))
     }
 }
 
@@ -94,17 +89,26 @@ impl Action for SyncIocs {
             Ok(a) => (a.owner.clone(), a.allow_deletes, IocArguments::from(a)),
             Err(fault) => return Outcome::rejected(fault),
         };
-        let plan = match arguments.plan(&job) {
-            Ok(plan) => plan,
+        let feed = match arguments.plan(&job, Empty::Refused) {
+            Ok(feed) => feed,
             Err(fault) => return Outcome::rejected(fault),
         };
-        let indicators = job.client.indicators();
-        let mut sync = indicators.sync(&plan, owner);
-        if let Some(n) = allowed {
-            sync = sync.allow_deletes(usize::try_from(n).unwrap_or(usize::MAX));
+        let indicators = job.client.with_reference(feed.plan.hash()).indicators();
+        let mut sync = indicators.sync(&feed.plan, owner);
+        let allowed = allowed.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        // What came since the approved plan isn't deleted by it.
+        let approved = job.leave.map(deletions);
+        if let Some(n) = approved.into_iter().chain(allowed).min() {
+            sync = sync.allow_deletes(n);
         }
         let outcome = if job.plan { sync.dry_run().await } else { sync.await };
-        noted(&plan, pushed(&job, &plan, outcome))
+        // Everything else that a sync refuses it refuses when it is planned.
+        if job.leave.is_some() && outcome.as_ref().is_err_and(Error::is_conflict) {
+            return Outcome::rejected(not_approved(
+                "it would delete more by now than the approved plan; nothing was changed",
+            ));
+        }
+        noted(&feed, pushed(&job, &feed, outcome))
     }
 }
 
@@ -123,32 +127,18 @@ impl Action for PlanIocs {
 
     async fn act(&self, job: Job<'_>) -> Outcome {
         let read = job.arguments::<IocArguments>();
-        let plan = match read.and_then(|arguments| arguments.plan(&job)) {
-            Ok(plan) => plan,
+        let feed = match read.and_then(|arguments| arguments.plan(&job, Empty::Nothing)) {
+            Ok(feed) => feed,
             Err(fault) => return Outcome::rejected(fault),
         };
+        let plan = &feed.plan;
         let mut told = Outcome::done(&PlanOutput {
-            plan_hash: plan.hash().clone(),
-            feed_complete: plan.is_complete(),
+            plan_hash: plan.hash(),
+            feed_complete: feed.is_complete(),
             planned: object(plan.counts()),
         });
-        let item = |source: &crate::stix::Source| match &source.fate {
-            Fate::Planned(places) => {
-                let planned = places.iter().filter_map(|at| plan.indicators().get(*at));
-                let values: Vec<_> = planned
-                    .map(|p| json!({ "type": p.indicator_type, "value": p.value }))
-                    .collect();
-                json!({ "id": source.id, "outcome": "planned", "indicators": values })
-            }
-            Fate::Withdrawn { cause, .. } => {
-                let cause = format!("{cause:?}").to_lowercase();
-                json!({ "id": source.id, "outcome": "withdrawn", "reason": cause })
-            }
-            Fate::Skipped(skip) => {
-                json!({ "id": source.id, "outcome": "skipped", "reason": skip.to_string() })
-            }
-        };
-        told.items = Some(plan.sources().iter().map(item).collect());
-        noted(&plan, told)
+        let sources = plan.sources().iter();
+        told.items = Some(sources.map(|source| planned(plan, source)).collect());
+        noted(&feed, told)
     }
 }

@@ -2,17 +2,17 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::feed::Feed;
+use super::told::items;
 use crate::error::Error;
 use crate::playbook::action::{Job, Outcome, object, value};
 use crate::playbook::envelope::{Category, Fault, State};
 use crate::playbook::fault::Effect;
-use crate::stix::{
-    DeletionOutcome, DeletionResult, IndicatorOutcome, Plan, PushReport, SourceOutcome,
-};
+use crate::stix::{DeletionOutcome, DeletionResult, IndicatorOutcome, PushReport, SourceOutcome};
 
-/// What became of a feed, in numbers; `items` has what became of each source.
+/// What became of a feed, in numbers; `items` has what became of each source, and of each value to be deleted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PushOutput {
     /// The hash of the plan.
@@ -25,25 +25,29 @@ pub(super) struct PushOutput {
     summary: Map<String, Value>,
 }
 
-pub(super) fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Error>) -> Outcome {
+const DELETE: &str = "delete";
+
+pub(super) fn pushed(job: &Job<'_>, feed: &Feed, outcome: Result<PushReport, Error>) -> Outcome {
     let report = match outcome {
         Ok(report) => report,
         // Only where nothing was changed.
         Err(error) => return Outcome::failed(&error, Effect::Reads),
     };
     let result = value(&PushOutput {
-        plan_hash: plan.hash().clone(),
-        feed_complete: plan.is_complete(),
-        planned: object(plan.counts()),
+        plan_hash: feed.plan.hash(),
+        feed_complete: feed.is_complete(),
+        planned: object(feed.plan.counts()),
         summary: object(&report.summary()),
     });
     let tally = Tally::of(&report);
     let mut told = match (job.plan, tally.would) {
-        (true, true) => Outcome::planned(result, "would_send"),
+        // Without a plan it is one that was approved as sending nothing.
+        (_, true) => Outcome::planned(result, "would_send"),
         (true, false) => Outcome::planned(result, "already_in_state"),
-        (false, _) => Outcome::done(&result),
+        (false, false) => Outcome::done(&result),
     };
-    told.items = Some(report.sources().iter().map(value).collect());
+    told.does = Some(does(&report));
+    told.items = Some(items(&report));
     if report.is_complete() {
         return told;
     }
@@ -66,6 +70,30 @@ pub(super) fn pushed(job: &Job<'_>, plan: &Plan, outcome: Result<PushReport, Err
     fault.retry_safe = true;
     (told.state, told.error) = (state, Some(fault));
     told
+}
+
+/// What would be created, updated and deleted, by value.
+fn does(report: &PushReport) -> Vec<Value> {
+    let sent = report.indicators().iter().filter_map(|result| match &result.outcome {
+        IndicatorOutcome::WouldSend { change } => {
+            Some(json!([change, result.indicator_type, result.value, result.action]))
+        }
+        _ => None,
+    });
+    let deleted = report.withdrawals().iter().chain(report.departed());
+    let deleted = deleted.filter_map(|result| match &result.outcome {
+        DeletionOutcome::WouldDelete { ids } => {
+            Some(json!([DELETE, result.indicator_type, result.value, ids]))
+        }
+        _ => None,
+    });
+    sent.chain(deleted).collect()
+}
+
+/// How many indicators an approved plan deletes.
+pub(super) fn deletions(does: &[Value]) -> usize {
+    let deleted = does.iter().filter(|one| one.get(0).and_then(Value::as_str) == Some(DELETE));
+    deleted.filter_map(|one| one.get(3)?.as_array()).map(Vec::len).sum()
 }
 
 /// What a report comes to, all that was to be sent and to be deleted together.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::action::{Action, Job, Outcome};
-use super::envelope::{Fault, Mode, Request, Response, State};
+use super::envelope::{Category, Fault, Mode, Request, Response, State, not_approved};
 use super::fault::Effect;
 use super::ledger::Ledger;
 use super::registry::Registry;
@@ -56,7 +56,8 @@ impl Runner {
     }
 
     /// Refuses what changes something and names no approval. One is for a plan: for its `plan_id`, which is of the tenant, the
-    /// action, its arguments and what files they name hold. Who may approve is the caller's to check.
+    /// action, its arguments, what files they name hold, and what it would do. It is planned once more before it is done,
+    /// and refused if it would do something else by now. Who may approve is the caller's to check.
     #[must_use]
     pub fn require_approval(mut self) -> Self {
         self.needs_approval = true;
@@ -118,60 +119,72 @@ impl Runner {
             plan,
             data: self.data.as_deref(),
             approved: None,
+            leave: None,
             ledger: &ledger,
         };
-        let mut stop = pin!(stop);
-        let (mut plan_id, with, approved);
-        if about.changes && (self.needs_approval || plan || request.approval.is_some()) {
-            with = action.approved_with(&job).map_err(Response::rejected)?;
-            let id = tokio::select! {
-                id = approval::plan_id(&self.client, request, &with) => id,
-                () = &mut stop => {
-                    let written = ledger.read();
-                    return Err(stopped::told(&client, request, effect, (&written, true)).await);
-                }
-            };
-            let id = id.map_err(Response::rejected)?;
-            if !plan {
-                approval::check(request, &id).map_err(Response::rejected)?;
-            }
-            job.approved = Some(&with);
-            if let Some(approval) = &request.approval {
-                let by = approval.by.clone();
-                approved = client.with_leave(Approved { by, plan_id: id.clone() });
-                job.client = &approved;
-            }
-            plan_id = Some(id);
-        } else {
-            plan_id = None;
-        }
         // What a user's own action does beside the client isn't known here.
         let may_drop = self.registry.is_own(&request.action);
+        let mut stop = pin!(stop);
+        let (with, does, approved);
+        let mut asked = None;
+        if about.changes && (self.needs_approval || plan || request.approval.is_some()) {
+            with = action.approved_with(&job).map_err(Response::rejected)?;
+            job.approved = Some(&with);
+            let first = tokio::select! {
+                first = approval::asked(&self.client, request, &with) => first,
+                () = &mut stop => {
+                    return Err(stopped::told(&client, request, effect, (&ledger.read(), true)).await);
+                }
+            };
+            let first = first.map_err(Response::rejected)?;
+            if !plan {
+                let approval = approval::check(&self.client, request, &first);
+                let approval = approval.map_err(Response::rejected)?;
+                let dry = self.client.with_terms(|terms| terms.dry = true);
+                let look = Job { client: &dry, plan: true, ..job.clone() };
+                let reads = (&ledger, Effect::Reads, may_drop);
+                let (seen, was_stopped) = act(action, look, reads, stop.as_mut()).await;
+                let Some(seen) = seen.filter(|_| !was_stopped) else {
+                    let written = ledger.read();
+                    return Err(stopped::told(&client, request, effect, (&written, may_drop)).await);
+                };
+                if seen.error.is_some() {
+                    return Err(response(seen));
+                }
+                does = approval::does(&seen);
+                approval::still_does(approval, &first, &seen, &does)
+                    .and_then(|()| approval::still(&self.client, approval))
+                    .map_err(Response::rejected)?;
+                job.leave = Some(&does);
+                let (by, plan_id) = (approval.by.clone(), approval.plan_id.clone());
+                approved = client
+                    .with_leave(Approved { by, plan_id })
+                    .with_terms(|terms| terms.dry |= does.is_empty());
+                job.client = &approved;
+            }
+            asked = Some(first);
+        }
+        let has_leave = job.leave.is_some();
         let (outcome, was_stopped) =
             act(action, job, (&ledger, effect, may_drop), stop.as_mut()).await;
         let written = ledger.read();
-        let Some(outcome) = outcome else {
+        let Some(mut outcome) = outcome else {
             return Err(stopped::told(&client, request, effect, (&written, may_drop)).await);
         };
-        let mut response = Response {
-            ok: outcome.error.is_none(),
-            state: outcome.state,
-            disposition: outcome.disposition,
-            result: outcome.result,
-            items: outcome.items,
-            warnings: outcome.warnings,
-            error: outcome.error,
-            ..Response::rejected(Fault::usage("", ""))
-        };
+        if outcome.state == State::Planned && !plan {
+            return Err(Response::rejected(stopped_short(has_leave)));
+        }
+        let plan_id = asked.filter(|_| plan && outcome.error.is_none());
+        let plan_id = plan_id.map(|asked| approval::plan_id(&asked, &approval::does(&outcome)));
+        let watch = outcome.watch.take();
+        let mut response = response(outcome);
         if written.refused {
             response.warnings.push("it was stopped, and what wasn't begun by then was left".into());
         }
-        if let (true, Some(id), Value::Object(result)) =
-            (plan, plan_id.take(), &mut response.result)
-        {
+        if let (Some(id), Value::Object(result)) = (plan_id, &mut response.result) {
             result.insert("plan_id".to_owned(), id.into());
         }
-        let Some(watch) = outcome.watch else { return Ok(response) };
+        let Some(watch) = watch else { return Ok(response) };
         if response.ok {
             follow::follow(&watch, &mut response, wait, (stop, was_stopped)).await;
         }
@@ -181,6 +194,28 @@ impl Runner {
         }
         Ok(response)
     }
+}
+
+fn response(outcome: Outcome) -> Response {
+    Response {
+        ok: outcome.error.is_none(),
+        state: outcome.state,
+        disposition: outcome.disposition,
+        result: outcome.result,
+        items: outcome.items,
+        warnings: outcome.warnings,
+        error: outcome.error,
+        ..Response::rejected(Fault::usage("", ""))
+    }
+}
+
+/// What wasn't a plan, and ended as one: the client let nothing through.
+fn stopped_short(has_leave: bool) -> Fault {
+    if has_leave {
+        return not_approved("it would send something, and the approved plan sends nothing");
+    }
+    let what = "the action says that it only reads, and would change something; nothing was sent";
+    Fault::new("dry_run", Category::Internal, what)
 }
 
 /// Carries an action out until it is stopped, and then no longer than what is on its way may take: its outcome, unless it
