@@ -103,6 +103,7 @@ impl Client {
     /// | or `DEFENDER_CLIENT_SECRET_FILE` | a file that holds it, read again for every token |
     /// | or `DEFENDER_CLIENT_CERTIFICATE_PATH` | a PEM file with certificate and key (feature `certificate`) |
     /// | or `DEFENDER_FEDERATED_TOKEN_FILE` | a workload identity's token, read again for every token |
+    /// | `DEFENDER_READER_CLIENT_ID`, and `DEFENDER_READER_CLIENT_SECRET` or `DEFENDER_READER_CLIENT_SECRET_FILE` | a second application of the tenant, which reads |
     /// | `DEFENDER_REGION` | a [`Region`] by name; the global one if unset |
     /// | `DEFENDER_BASE_URL`, `DEFENDER_AUTHORITY`, `DEFENDER_AUDIENCE` | each replaces the region's |
     ///
