@@ -3,12 +3,14 @@
 mod comment;
 mod handle;
 mod key;
+mod keyed;
 mod list;
 mod operations;
 mod recent;
 mod settle;
 mod submit;
 mod submitted;
+mod told;
 
 pub use crate::reads::GetMachineAction;
 pub use comment::Comment;
@@ -19,5 +21,6 @@ pub use list::{Actions, ListMachineActions};
 pub use operations::CancelMachineAction;
 pub(crate) use recent::own_since;
 pub(crate) use settle::settle;
-pub(crate) use submit::{Care, Submission, submit, submit_if, told};
+pub(crate) use submit::{Care, Submission, submit, submit_if};
 pub use submitted::{Disposition, Submitted};
+pub(crate) use told::told;

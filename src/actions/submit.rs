@@ -4,10 +4,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::keyed::repeated;
 use super::recent::{Finding, confirmed, is_under_way, judge, recent, with_own};
 use super::settle::{hurried, settle};
 use super::submitted::{Disposition, Submitted};
-use super::{Comment, GetMachineAction, Key, Repeats};
+use super::told::told;
+use super::{Comment, GetMachineAction, Key};
 use crate::audit::Told;
 use crate::client::{Client, Turn, Unseen};
 use crate::error::{Error, ErrorKind, Result};
@@ -255,10 +257,13 @@ impl<O: Submission> Wanted<'_, O> {
         };
         let kinds = [Some(O::KIND), O::OPPOSITE];
         let (actions, unseen) = with_own(client, turn, listed, &kinds).await.map_err(unread)?;
-        if care.key.is_some()
-            && let Some(there) = self.repeated(&actions)?
-        {
-            return Ok(Some(there));
+        if care.key.is_some() {
+            let reference = self.reference.as_deref().unwrap_or_default();
+            let (opposite, now) = (O::OPPOSITE, self.client.service_time());
+            let earlier = repeated(reference, (&O::KIND, opposite.as_ref()), &actions, now);
+            if let Some(earlier) = earlier.map_err(|error| self.named(error))? {
+                return Ok(Some(self.submitted(earlier.clone(), Disposition::Adopted)));
+            }
         }
         check(&actions).map_err(|error| self.named(error))?;
         let same = |unseen: &&Unseen| {
@@ -274,48 +279,6 @@ impl<O: Submission> Wanted<'_, O> {
         let actions = confirmed(client, actions, &O::KIND, self.client.service_time()).await;
         let opposite = unseen.iter().find(|unseen| O::OPPOSITE.as_ref() == Some(&unseen.kind));
         self.judged(&actions, care, opposite)
-    }
-
-    /// What was submitted under the same key, by whichever process.
-    fn repeated(&self, actions: &[MachineAction]) -> Result<Option<Submitted>> {
-        let reference = self.reference.as_deref().unwrap_or_default();
-        let repeats = |action: &MachineAction, which: Repeats| {
-            let comment = action.requestor_comment.as_deref().unwrap_or_default();
-            action.action_type == O::KIND && Key::repeats(reference, comment) == which
-        };
-        let now = self.client.service_time();
-        let Some(earlier) = actions.iter().find(|action| repeats(action, Repeats::Same)) else {
-            let other = actions.iter().find(|action| repeats(action, Repeats::OtherArguments));
-            return match other {
-                None => Ok(None),
-                Some(other) => {
-                    let what = format!(
-                        "{} under the same idempotency key, with other arguments; nothing was submitted",
-                        told(other, now)
-                    );
-                    let error = Error::new(ErrorKind::Conflict, what).about(other.clone());
-                    Err(self.named(error.advising("what differs needs a key of its own")))
-                }
-            };
-        };
-        // Whether one that failed took effect isn't known, so that any that came later counts.
-        let is_later = |action: &&MachineAction| {
-            let times = action.creation_date_time_utc.zip(earlier.creation_date_time_utc);
-            O::OPPOSITE.as_ref() == Some(&action.action_type)
-                && times.is_none_or(|(theirs, ours)| theirs >= ours)
-        };
-        match actions.iter().find(is_later) {
-            None => Ok(Some(self.submitted(earlier.clone(), Disposition::Adopted))),
-            Some(later) => {
-                let what = format!(
-                    "{} under this idempotency key, and it was followed by its opposite: {}; nothing was submitted",
-                    told(earlier, now),
-                    told(later, now)
-                );
-                let error = Error::new(ErrorKind::Superseded, what).about(earlier.clone());
-                Err(self.named(error.advising("if it is meant anew, say so with another key")))
-            }
-        }
     }
 
     /// An earlier submission of this client's went unanswered, and what no list shows may still be there.
@@ -492,18 +455,4 @@ impl<O: Submission> Wanted<'_, O> {
 
 fn carries(action: &MachineAction, reference: &str) -> bool {
     action.requestor_comment.as_deref().is_some_and(|comment| comment.contains(reference))
-}
-
-/// An action as people are told of it: `Unisolate 5382…, asked for by analyst@corp.example (Portal), is Pending`.
-pub(crate) fn told(action: &MachineAction, now: Timestamp) -> String {
-    let by = action.requestor.as_deref().unwrap_or("somebody unnamed");
-    let source = action.request_source.as_ref().map(|s| format!(" ({s})")).unwrap_or_default();
-    let since = action
-        .creation_date_time_utc
-        .map(|created| format!(" {} s ago", now.since(created).as_secs()))
-        .unwrap_or_default();
-    format!(
-        "{} {}, asked for{since} by {by}{source}, is {}",
-        action.action_type, action.id, action.status
-    )
 }
