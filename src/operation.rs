@@ -341,26 +341,27 @@ pub trait Operation: Send + Sync {
     }
 }
 
-/// An operation that its caller won't have repeated blindly: a lost answer is an unknown outcome, for the caller to settle.
-pub(crate) struct Unrepeated<O>(pub(crate) O);
+/// An operation of which something else is held than it says itself: its caller won't have it repeated blindly, so that a lost
+/// answer is an unknown outcome for the caller to settle, or it changes something and says that it reads.
+pub(crate) struct HeldAs<'a, O> {
+    pub(crate) operation: &'a O,
+    pub(crate) safety: Safety,
+}
 
-impl<O: Operation> Operation for Unrepeated<O> {
+impl<O: Operation> Operation for HeldAs<'_, O> {
     type Output = O::Output;
     const SPEC: &'static Spec = O::SPEC;
 
     fn call(&self) -> Result<Call> {
-        self.0.call()
+        self.operation.call()
     }
 
     fn safety(&self) -> Safety {
-        match self.0.safety() {
-            Safety::Idempotent => Safety::Once,
-            other => other,
-        }
+        self.safety
     }
 
     fn decode(&self, body: &[u8]) -> Result<O::Output> {
-        self.0.decode(body)
+        self.operation.decode(body)
     }
 }
 

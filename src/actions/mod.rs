@@ -19,7 +19,7 @@ pub use handle::ActionHandle;
 pub(crate) use key::{Key, Repeats};
 pub use list::{Actions, ListMachineActions};
 pub use operations::CancelMachineAction;
-pub(crate) use recent::own_since;
+pub(crate) use recent::{confirm, own_since};
 pub(crate) use settle::settle;
 pub(crate) use submit::{Care, Submission, submit, submit_if};
 pub use submitted::{Disposition, Submitted};

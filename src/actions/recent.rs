@@ -15,9 +15,6 @@ const ENOUGH: u32 = 100;
 /// The service gives an action up after three days and some 14 minutes, so an older one is over whatever it is called.
 const OVER: Duration = Duration::from_secs(4 * 86_400);
 
-/// As many are read by their ids where the list may be late.
-const READ_AGAIN: usize = 3;
-
 /// What there is already.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Finding {
@@ -91,25 +88,17 @@ pub(crate) async fn own_since(
     (own, unseen)
 }
 
-/// What is listed as under way is read by its id before it is said to stand in the way: a list may be late with the end.
-pub(crate) async fn confirmed(
+/// Reads by its id what is listed as under way, for so many: a list may be late with the end.
+pub(crate) async fn confirm(
     client: &Client,
-    mut actions: Vec<MachineAction>,
-    kind: &ActionType,
-    now: Timestamp,
-) -> Vec<MachineAction> {
-    for _ in 0..READ_AGAIN {
-        let (Finding::Pending(listed) | Finding::Opposed(listed)) = judge(&actions, kind, now)
-        else {
-            break;
-        };
-        let Ok(read) = client.action(listed.id.clone()).get().await else { break };
-        if !read.status.is_terminal() {
-            break;
+    listed: impl Iterator<Item = &mut MachineAction>,
+    most: usize,
+) {
+    for action in listed.filter(|action| !action.status.is_terminal()).take(most) {
+        if let Ok(read) = client.action(&action.id).get().await {
+            *action = read;
         }
-        actions.iter_mut().filter(|a| a.id == read.id).for_each(|a| a.clone_from(&read));
     }
-    actions
 }
 
 /// What the actions of one machine, of a kind and its opposite, mean for another one of that kind.

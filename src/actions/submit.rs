@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::keyed::repeated;
-use super::recent::{Finding, confirmed, is_under_way, judge, recent, with_own};
+use super::recent::{Finding, confirm, is_under_way, judge, recent, with_own};
 use super::settle::{hurried, settle};
 use super::submitted::{Disposition, Submitted};
 use super::told::told;
@@ -21,6 +21,9 @@ use crate::types::{MachineId, Timestamp};
 
 /// What an HTTP date and a creation time may differ by when they mean the same moment.
 const SLACK: Duration = Duration::from_secs(2);
+
+/// What is listed as under way is read by its id before it is said to stand in the way, for so many.
+const CONFIRMED: usize = 3;
 
 /// An operation that submits an action on a machine.
 pub(crate) trait Submission: Operation<Output = MachineAction> {
@@ -256,7 +259,7 @@ impl<O: Submission> Wanted<'_, O> {
             self.recent(client, O::OPPOSITE.as_ref()).await.map_err(unread)?
         };
         let kinds = [Some(O::KIND), O::OPPOSITE];
-        let (actions, unseen) = with_own(client, turn, listed, &kinds).await.map_err(unread)?;
+        let (mut actions, unseen) = with_own(client, turn, listed, &kinds).await.map_err(unread)?;
         if care.key.is_some() {
             let reference = self.reference.as_deref().unwrap_or_default();
             let (opposite, now) = (O::OPPOSITE, self.client.service_time());
@@ -276,7 +279,7 @@ impl<O: Submission> Wanted<'_, O> {
         if O::OPPOSITE.is_none() || care.without_lookup {
             return Ok(None);
         }
-        let actions = confirmed(client, actions, &O::KIND, self.client.service_time()).await;
+        confirm(client, actions.iter_mut(), CONFIRMED).await;
         let opposite = unseen.iter().find(|unseen| O::OPPOSITE.as_ref() == Some(&unseen.kind));
         self.judged(&actions, care, opposite)
     }

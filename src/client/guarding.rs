@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use serde_json::Value;
 
 use super::{Client, ClientBuilder};
@@ -174,36 +175,13 @@ impl Client {
     }
 }
 
-/// Whether a call that isn't a GET is a change: a program's own operation may say that it reads, and what it does to machines
-/// is a change all the same.
-pub(super) fn changes<O: Operation>(operation: &O, call: &Call) -> bool {
-    if operation.safety() != Safety::Read {
-        return true;
-    }
+/// A program's own operation may say that it reads, and what it posts to machines is a change all the same.
+pub(super) fn safety_of<O: Operation>(operation: &O, call: &Call) -> Safety {
     let first = call.segments().next().unwrap_or_default();
-    ["machines", "machineactions"].iter().any(|name| first.eq_ignore_ascii_case(name))
-}
-
-/// An operation that changes something and may say that it reads.
-pub(super) struct Changing<'a, O>(pub(super) &'a O);
-
-impl<O: Operation> Operation for Changing<'_, O> {
-    type Output = O::Output;
-    const SPEC: &'static Spec = O::SPEC;
-
-    fn call(&self) -> Result<Call> {
-        self.0.call()
-    }
-
-    fn safety(&self) -> Safety {
-        match self.0.safety() {
-            Safety::Read => Safety::Once,
-            other => other,
-        }
-    }
-
-    fn decode(&self, body: &[u8]) -> Result<O::Output> {
-        self.0.decode(body)
+    let is_machines = ["machines", "machineactions"].iter().any(|m| first.eq_ignore_ascii_case(m));
+    match operation.safety() {
+        Safety::Read if O::SPEC.method != Method::GET && is_machines => Safety::Once,
+        said => said,
     }
 }
 

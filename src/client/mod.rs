@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use http::Method;
 use url::Url;
 
 use crate::audit::{Auditor, Told};
@@ -22,7 +21,7 @@ use crate::auth::{TokenCache, TokenSource};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::guard::Guard;
-use crate::operation::{Operation, Preview, Safety, Spec};
+use crate::operation::{HeldAs, Operation, Preview, Safety, Spec};
 use crate::region::{Region, parse_base};
 use crate::send::{Budget, Course, QuotaPolicy, Quotas, Sender, Slot, Terms, Witness};
 use crate::transport::{Network, Transport};
@@ -130,18 +129,15 @@ impl Client {
     /// # Errors
     /// Every kind that [`ErrorKind`](crate::ErrorKind) lists but those about how an action ended.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output> {
-        if operation.safety() == Safety::Read && O::SPEC.method == Method::GET {
-            return self.send_read(operation).await;
-        }
         let call = operation.call().map_err(|e| e.of(O::SPEC.name, ""))?;
-        if !guarding::changes(operation, &call) {
+        let operation = &HeldAs { operation, safety: guarding::safety_of(operation, &call) };
+        if operation.safety == Safety::Read {
             let witness = Witness::new(O::SPEC.name, call);
-            let outcome =
-                self.sender_for(Safety::Read).send_watched(operation, self.terms, &witness).await;
-            witness.told();
-            return outcome;
+            return self
+                .sender_for(Safety::Read)
+                .send_watched(operation, self.terms, &witness)
+                .await;
         }
-        let operation = &guarding::Changing(operation);
         let pass = self.admit(O::SPEC, &call, None).await?;
         let witness = Witness::new(O::SPEC.name, call);
         let record = self.audit(O::SPEC, witness.call())?;

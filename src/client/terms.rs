@@ -52,6 +52,13 @@ impl Client {
         self.with_terms(|terms| terms.queue = Some(limit))
     }
 
+    /// No longer than this, and no longer than they would anyway.
+    pub(crate) fn queuing_at_most(&self, limit: Duration) -> Self {
+        self.with_terms(|terms| {
+            terms.queue = Some(terms.queue.map_or(limit, |queue| queue.min(limit)));
+        })
+    }
+
     /// Calls that may take so long once they have their quota slot, repeats included.
     #[must_use]
     pub fn call_within(&self, limit: Duration) -> Self {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::plan::Goal;
-use super::read::{LAST_READ, TOGETHER, histories, in_time};
+use super::read::{TOGETHER, histories, in_time};
 use super::task::{Act, Ensured, Next, Task, Wish, carry_out};
 use crate::actions::Comment;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::machines::{IsolationType, MachineHandle};
 use crate::types::MachineId;
-use crate::waits::{Deadline, Patience, Pauses, last_reports};
+use crate::waits::{Deadline, LAST_READ, Patience, Pauses, last_reports};
 
 /// A round costs a list for each forty machines; so many lists a minute are left for it.
 const A_LIST_EACH: Duration = Duration::from_millis(1500);
@@ -347,9 +347,7 @@ impl Crew {
                     // What doesn't get a slot in time isn't sent.
                     let wait =
                         if matches!(act, Act::Submit { .. }) { left } else { left.max(LAST_READ) };
-                    let client = self.client.with_terms(|terms| {
-                        terms.queue = Some(terms.queue.map_or(wait, |queue| queue.min(wait)));
-                    });
+                    let client = self.client.queuing_at_most(wait);
                     let machine = task.machine.clone();
                     let looked = Some(looked).filter(|_| !self.alone);
                     let doing = carry_out(client, machine, self.wish.clone(), act, looked);

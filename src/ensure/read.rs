@@ -5,22 +5,20 @@ use std::time::Duration;
 
 use super::judge::{Aspect, OVER, judge};
 use super::state::MachineState;
-use crate::actions::own_since;
+use crate::actions::{confirm, own_since};
 use crate::client::{Client, Unseen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::machines::MachineHandle;
 use crate::model::{ActionStatus, ActionType, MachineAction};
 use crate::odata::Filter;
 use crate::types::{MachineId, Timestamp};
+use crate::waits::LAST_READ;
 
 /// Machines to a list: a longer query may be refused on its way.
 pub(super) const TOGETHER: usize = 40;
 
 /// What is listed as under way is read by its id, for so many to a list.
 const CONFIRMED: usize = 10;
-
-/// What the last read may take when the deadline has come.
-pub(super) const LAST_READ: Duration = Duration::from_secs(5);
 
 /// A list longer than this tells of something else than response actions.
 const LONGEST: usize = 50_000;
@@ -193,19 +191,6 @@ pub(super) async fn in_time<T>(
         Err(Error::new(ErrorKind::Timeout, what))
     };
     tokio::time::timeout(left.max(LAST_READ), Box::pin(read)).await.unwrap_or_else(late)
-}
-
-/// Reads by its id what is listed as under way, for so many.
-pub(super) async fn confirm(
-    client: &Client,
-    listed: impl Iterator<Item = &mut MachineAction>,
-    most: usize,
-) {
-    for action in listed.filter(|action| !action.status.is_terminal()).take(most) {
-        if let Ok(read) = client.action(&action.id).get().await {
-            *action = read;
-        }
-    }
 }
 
 /// The newest release of each machine and aspect. What can't have ended after it was asked for has no say.

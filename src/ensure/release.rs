@@ -227,9 +227,7 @@ impl LeaseRelease {
         let care = Care { regardless: true, ..Care::default() };
         let operation = Unisolate::new(self.lease.machine().clone(), comment.clone());
         // What doesn't get a slot in time isn't sent.
-        let client = self.client.with_terms(|terms| {
-            terms.queue = Some(terms.queue.map_or(left, |queue| queue.min(left)));
-        });
+        let client = self.client.queuing_at_most(left);
         match submit_if(&client, &care, operation, check).await {
             Ok(submitted) => {
                 let ours =

@@ -173,10 +173,7 @@ impl fmt::Display for Doubt {
             ),
             Self::NoOrder => f.write_str("it isn't on record which of its actions came last"),
             Self::Unanswered { action_type, .. } => {
-                write!(
-                    f,
-                    "the answer to this client's own {action_type} was lost, and no list shows it"
-                )
+                write!(f, "this client's own {action_type} went unanswered, and no list shows it")
             }
         }
     }

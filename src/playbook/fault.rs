@@ -184,3 +184,52 @@ fn is_retry_safe(error: &Error, effect: Effect) -> bool {
         Effect::Several => matches!(kind, K::InvalidInput | K::Configuration),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::{fs, iter};
+
+    use super::*;
+
+    /// Said of fleets and of a plan's options, which no action of a runner's has.
+    const UNHEARD: [&str; 3] = ["src/fleet", "src/stix/plan/options.rs", "src/playbook/fault.rs"];
+
+    fn sources(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let unheard = |path: &Path| UNHEARD.iter().any(|tail| path.ends_with(tail));
+        let read = |path: std::path::PathBuf| {
+            if path.is_dir() { sources(&path) } else { vec![fs::read_to_string(&path).unwrap()] }
+        };
+        entries.filter(|path| !unheard(path)).flat_map(read).collect()
+    }
+
+    /// What is written in quotes, outside comments and unit tests. Quotes in quotes only shift what is looked at.
+    fn texts(source: &str) -> Vec<String> {
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = code.collect::<Vec<_>>().join("\n").replace("\\\"", "'").replace("'\"'", "");
+        let mut quoted = iter::successors(Some((code.as_str(), false)), |(rest, is_text)| {
+            rest.split_once('"').map(|(_, rest)| (rest, !is_text))
+        });
+        let texts = quoted.by_ref().filter(|(_, is_text)| *is_text);
+        texts.filter_map(|(rest, _)| rest.split('"').next().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn no_advice_names_a_method_to_a_runner() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let texts: Vec<_> = sources(&folder).iter().flat_map(|source| texts(source)).collect();
+        let names = |text: &&String| {
+            text.split("()").next().is_some_and(|before| {
+                before.len() < text.len() && before.ends_with(|c: char| c.is_ascii_lowercase())
+            })
+        };
+        let advice: Vec<_> = texts.iter().filter(names).collect();
+        assert!(advice.len() >= 7, "the scan finds what there is: {advice:?}");
+        for text in advice {
+            let told = for_runners(text);
+            assert!(!told.contains("()"), "a runner would be told {told:?}");
+        }
+    }
+}

@@ -14,5 +14,5 @@ pub use one::Wait;
 pub(crate) use reports::last_reports;
 pub use resume::ResumeToken;
 pub use updates::Updates;
-pub(crate) use watch::{Deadline, Patience, Pauses};
+pub(crate) use watch::{Deadline, LAST_READ, Patience, Pauses};
 pub(crate) use words::{Rough, still_running, unread, verdict};

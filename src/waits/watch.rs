@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// What the last read may take when the deadline has come.
-pub(super) const LAST_READ: Duration = Duration::from_secs(5);
+pub(crate) const LAST_READ: Duration = Duration::from_secs(5);
 
 /// A new action may not be found at once, and a known one once in a while; for how long that is believed.
 const NOT_YET_FOUND: Duration = Duration::from_secs(30);

@@ -131,7 +131,7 @@ async fn bringing_it_into_a_state_waits_until_it_is_clear() {
             host.ensure_released("c").including_others()
         };
         let soon = ensure.within(MINUTE / 12).await.unwrap_err();
-        assert!(soon.is_timeout() && soon.to_string().contains("was lost"), "{soon}");
+        assert!(soon.is_timeout() && soon.to_string().contains("went unanswered"), "{soon}");
         let ensure = if isolated {
             host.ensure_isolated(IsolationType::Full, "c").including_others()
         } else {

@@ -14,7 +14,7 @@ use super::world::Standing;
 use crate::audit::Told;
 use crate::error::{Error, Result};
 use crate::indicators::{ImportIndicators, ImportOutcome};
-use crate::operation::{Operation, Safety, Unrepeated};
+use crate::operation::{HeldAs, Operation, Safety};
 use crate::send::{Course, Slot, Witness};
 use crate::types::IndicatorId;
 
@@ -212,7 +212,7 @@ impl Run<'_> {
         let Segment { items, sends: sent, doubt, mut course } = segment;
         let sends = sent + 1;
         let indicators = items.iter().map(|item| item.new.clone()).collect();
-        let operation = Unrepeated(ImportIndicators { indicators });
+        let operation = ImportIndicators { indicators };
         match self.import(&operation, (slot, &mut course)).await {
             // It waits again, and looks again if that took long.
             Ok(None) => work.push(Segment { items, sends: sent, doubt, course }),
@@ -255,14 +255,15 @@ impl Run<'_> {
 
     async fn import(
         &mut self,
-        operation: &Unrepeated<ImportIndicators>,
+        operation: &ImportIndicators,
         (slot, course): (Slot, &mut Course),
     ) -> Result<Option<Vec<ImportOutcome>>> {
         let call = operation.call()?;
         self.client.admit(ImportIndicators::SPEC, &call, None).await?.give_back();
         let witness = Witness::new(ImportIndicators::SPEC.name, call);
         let record = self.client.audit(ImportIndicators::SPEC, witness.call())?;
-        let answer = self.client.send_reserved(operation, (slot, course), &witness).await;
+        let once = HeldAs { operation, safety: Safety::Once };
+        let answer = self.client.send_reserved(&once, (slot, course), &witness).await;
         witness.told();
         if let Some(record) = record {
             record.tell(&answer, |answer| match answer {
@@ -270,7 +271,7 @@ impl Run<'_> {
                 None => Told { state: "not_sent".to_owned(), ..Told::default() },
             });
         }
-        Ok(answer?.map(|answer| ImportOutcome::read(&operation.0.indicators, &answer)))
+        Ok(answer?.map(|answer| ImportOutcome::read(&operation.indicators, &answer)))
     }
 
     fn accept(&mut self, item: Item, id: &IndicatorId) {
